@@ -1,0 +1,49 @@
+import { type ContextValues, createContextKey, type HandlerContext } from "@connectrpc/connect";
+import { GatewayError } from "./errors.ts";
+import type { Role } from "./gen/policy/v1/policy_pb.ts";
+
+/** Who is calling, as the verified token says. Nothing in it comes from the client's own claims about itself. */
+export interface Caller {
+  readonly userId: string;
+  readonly role: Role;
+  /** The session the token belongs to; absent in tokens of an external issuer. */
+  readonly sessionId: string | undefined;
+  /** The token's own id (`jti`). */
+  readonly tokenId: string;
+  /** Seconds since the epoch. */
+  readonly issuedAtSeconds: number;
+  /** Seconds since the epoch. */
+  readonly expiresAtSeconds: number;
+}
+
+/** What belongs to one request and travels with it through all stages. */
+export interface RequestContext {
+  readonly requestId: string;
+  /** The W3C trace context to hand on, if there is one. */
+  readonly traceparent: string | undefined;
+  /** Milliseconds since the epoch at which every upstream call of this request must be over. */
+  readonly deadlineAtMs: number;
+  /** Undefined where the policy lets anyone in. */
+  readonly caller: Caller | undefined;
+  /** Adds fields to the request's log line. */
+  note(fields: Readonly<Record<string, unknown>>): void;
+}
+
+/** Where a HandlerContext carries the RequestContext. */
+export const requestContextKey = createContextKey<RequestContext | undefined>(undefined, {
+  description: "the gateway's request",
+});
+
+/** The request that an implementation or an upstream call belongs to. */
+export function requestContextOf(values: ContextValues): RequestContext {
+  const context = values.get(requestContextKey);
+  if (context === undefined) throw new Error("called outside of a request");
+  return context;
+}
+
+/** The caller of an rpc whose policy demands one. A missing caller is refused, never let through. */
+export function callerOf(context: Pick<HandlerContext, "values">): Caller {
+  const { caller } = requestContextOf(context.values);
+  if (caller === undefined) throw new GatewayError("AUTHENTICATION_FAILED", "Sign in first.");
+  return caller;
+}

@@ -1,0 +1,78 @@
+import { type DescMethod, type DescService, getOption, hasOption } from "@bufbuild/protobuf";
+import { Access, type DataRule, type Page, type RateClass, type Role, rpc } from "../gen/policy/v1/policy_pb.ts";
+
+/** What the gateway does around a public rpc, complete: defaults are filled in. */
+export interface RpcPolicy {
+  readonly access: Exclude<Access, typeof Access.UNSPECIFIED>;
+  /** Empty: any role. */
+  readonly roles: readonly Role[];
+  /** The proto name of the request field that must be the caller's own id, ADMIN aside. */
+  readonly selfField: string | undefined;
+  readonly data: DataRule;
+  readonly rateClass: RateClass;
+  /** 200, 201, 202 or 204. */
+  readonly successStatus: number;
+  readonly partial: boolean;
+  readonly page: Page | undefined;
+  readonly noStore: boolean;
+}
+
+const SUCCESS_STATUSES: readonly number[] = [200, 201, 202, 204];
+
+/**
+ * Reads and checks the policy of an rpc. Throws a PolicyError that names the rpc for one that is absent or contradicts
+ * itself: deny by default means that such an rpc must not be served.
+ */
+export function policyOf(method: DescMethod): RpcPolicy {
+  if (!hasOption(method, rpc)) throw new PolicyError(method, "has no policy: say who may call it");
+  const policy = getOption(method, rpc);
+  const { access, roles, selfField, page } = policy;
+  if (access !== Access.ANYONE && access !== Access.SIGNED_IN) {
+    throw new PolicyError(method, "has a policy without access");
+  }
+  if (access === Access.ANYONE && (roles.length > 0 || selfField !== "" || policy.data !== 0)) {
+    throw new PolicyError(method, "lets anyone in and yet asks who they are");
+  }
+  const successStatus = policy.successStatus === 0 ? 200 : policy.successStatus;
+  if (!SUCCESS_STATUSES.includes(successStatus)) {
+    throw new PolicyError(method, `has success_status ${successStatus}, not one of ${SUCCESS_STATUSES.join(", ")}`);
+  }
+  if (selfField !== "") requireField(method, "self_field", selfField, "input");
+  if (page !== undefined) {
+    requireField(method, "page.limit_field", page.limitField, "input");
+    requireField(method, "page.offset_field", page.offsetField, "input");
+    requireField(method, "page.total_field", page.totalField, "output");
+    if (page.defaultLimit === 0) throw new PolicyError(method, "has a page without default_limit");
+  }
+  return {
+    access,
+    roles,
+    selfField: selfField === "" ? undefined : selfField,
+    data: policy.data,
+    rateClass: policy.rateClass,
+    successStatus,
+    partial: policy.partial,
+    page,
+    noStore: policy.noStore,
+  };
+}
+
+function requireField(method: DescMethod, option: string, name: string, side: "input" | "output"): void {
+  const message = method[side];
+  if (message.fields.some((field) => field.name === name)) return;
+  throw new PolicyError(method, `names ${option} "${name}", which is no field of ${message.typeName}`);
+}
+
+/** The full name of an rpc, e.g. `gateway.v1.TasksService.GetTask`. */
+export function rpcName(method: DescMethod): string {
+  return `${(method.parent satisfies DescService).typeName}.${method.name}`;
+}
+
+/** A mistake in a policy. It stops the start. */
+export class PolicyError extends Error {
+  override name = "PolicyError";
+
+  constructor(method: DescMethod, problem: string) {
+    super(`${rpcName(method)} ${problem}`);
+  }
+}
