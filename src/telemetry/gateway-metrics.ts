@@ -1,0 +1,33 @@
+import { MetricsRegistry } from "./metrics.ts";
+
+/** Seconds. Fine where a healthy request falls, coarse up to the longest call that we wait for. */
+const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+/** The metrics that dashboards know, with their names and labels (contract.md section 6). */
+export type GatewayMetrics = ReturnType<typeof createGatewayMetrics>;
+
+/** Makes the gateway's metrics, one set for a process or isolate. */
+export function createGatewayMetrics() {
+  const registry = new MetricsRegistry();
+  return {
+    requests: registry.counter("gateway_requests_total", "Requests answered.", ["method", "route", "status"]),
+    requestDuration: registry.histogram(
+      "gateway_request_duration_seconds",
+      "Time from a request's head to its answer's head.",
+      ["method", "route"],
+      DURATION_BUCKETS,
+    ),
+    activeConnections: registry.gauge("gateway_active_connections", "Requests being answered now.", []).labels({}),
+    serviceCalls: registry.counter("gateway_service_calls_total", "Calls to the platform's services.", [
+      "service",
+      "method",
+      "status",
+    ]),
+    breakerState: registry.gauge(
+      "gateway_circuit_breaker_state",
+      "Circuit breaker of a service: 0 closed, 1 open, 2 half-open.",
+      ["service"],
+    ),
+    render: () => registry.render(),
+  };
+}

@@ -1,0 +1,21 @@
+import type { DescMethodUnary, Message } from "@bufbuild/protobuf";
+import type { ContextValues } from "@connectrpc/connect";
+import type { RequestContext } from "../context.ts";
+import type { CallSettings } from "../contract/call-policy.ts";
+import type { UpstreamService } from "./services.ts";
+
+/** One unary call to a service, as it walks through the steps of upstream-client.ts. */
+export interface Call {
+  readonly service: UpstreamService;
+  readonly method: DescMethodUnary;
+  readonly settings: CallSettings;
+  readonly request: Message;
+  /** The request of ours that this call serves. */
+  readonly context: RequestContext;
+  readonly contextValues: ContextValues;
+  /** Fires when our own client went away. */
+  readonly signal: AbortSignal;
+}
+
+/** Makes the call, or hands it to the next step. Rejects with a GatewayError. */
+export type CallStep = (call: Call) => Promise<Message>;

@@ -1,0 +1,135 @@
+import type { DescMethodUnary, DescService, Message, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
+import { Code, ConnectError, type HandlerContext, type Transport } from "@connectrpc/connect";
+import { requestContextOf } from "../context.ts";
+import { callSettingsOf } from "../contract/call-policy.ts";
+import { roleName } from "../contract/roles.ts";
+import { GatewayError } from "../errors.ts";
+import type { GatewayMetrics } from "../telemetry/gateway-metrics.ts";
+import type { Call, CallStep } from "./call.ts";
+import { labelOf, type UpstreamService } from "./services.ts";
+import { toUpstreamError } from "./upstream-errors.ts";
+
+/** What a call needs of the request that it serves: any handler's context has it. */
+export type CallContext = Pick<HandlerContext, "values" | "signal">;
+
+/** One function for each unary rpc of a service. Each rejects with a GatewayError and nothing else. */
+export type UpstreamClient<S extends DescService> = {
+  readonly [K in keyof S["method"] as S["method"][K] extends DescMethodUnary ? K : never]: S["method"][K] extends {
+    input: infer I extends DescMethodUnary["input"];
+    output: infer O extends DescMethodUnary["output"];
+  }
+    ? (request: MessageInitShape<I>, context: CallContext) => Promise<MessageShape<O>>
+    : never;
+};
+
+export interface UpstreamClientOptions {
+  readonly service: UpstreamService;
+  readonly transport: Transport;
+  readonly metrics: GatewayMetrics;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/**
+ * Makes the client of one service. A call walks through these steps, the first the outermost:
+ *
+ * 1. count     what the call ended with, by the gRPC code's name
+ * 2. translate whatever goes wrong into the answer for our client
+ * 3. send      with a deadline, our identity as metadata, and nothing of what the client sent
+ */
+export function createUpstreamClient<S extends DescService>(desc: S, options: UpstreamClientOptions): UpstreamClient<S> {
+  const send = count(options, translate(sender(options)));
+  const client: Record<string, unknown> = {};
+  for (const method of desc.methods) {
+    if (method.methodKind !== "unary") continue;
+    const unary = method as DescMethodUnary;
+    const settings = callSettingsOf(unary);
+    client[method.localName] = (request: MessageInitShape<typeof unary.input>, context: CallContext) =>
+      send({
+        service: options.service,
+        method: unary,
+        settings,
+        request: create(unary.input, request),
+        context: requestContextOf(context.values),
+        contextValues: context.values,
+        signal: context.signal,
+      });
+  }
+  return client as UpstreamClient<S>;
+}
+
+function count({ metrics, service }: UpstreamClientOptions, next: CallStep): CallStep {
+  const labelled = (method: string, status: string) =>
+    metrics.serviceCalls.labels({ service: labelOf(service), method, status });
+  return async (call) => {
+    try {
+      const answer = await next(call);
+      labelled(call.method.name, "OK").inc();
+      return answer;
+    } catch (error) {
+      labelled(call.method.name, grpcCodeName(error)).inc();
+      throw error;
+    }
+  };
+}
+
+function translate(next: CallStep): CallStep {
+  return async (call) => {
+    try {
+      return await next(call);
+    } catch (error) {
+      throw toUpstreamError(error, call);
+    }
+  };
+}
+
+function sender({ transport, now }: UpstreamClientOptions): CallStep {
+  return async ({ method, settings, request, context, contextValues, signal, service }) => {
+    const leftMs = context.deadlineAtMs - now();
+    if (leftMs <= 0) {
+      throw toUpstreamError(new ConnectError("no time left", Code.DeadlineExceeded), { service, settings, signal });
+    }
+    const timeoutMs = Math.min(settings.timeoutMs, leftMs);
+    const header = metadataOf(context);
+    const answer = await transport.unary(method, signal, timeoutMs, header, request, contextValues);
+    return answer.message as Message;
+  };
+}
+
+/** All that a service is told besides the request: an allow-list of what the gateway itself knows. */
+function metadataOf({ caller, requestId, traceparent }: Call["context"]): Record<string, string> {
+  const header: Record<string, string> = { "x-request-id": requestId };
+  if (traceparent !== undefined) header.traceparent = traceparent;
+  if (caller !== undefined) {
+    header["x-user-id"] = caller.userId;
+    header["x-user-role"] = roleName(caller.role);
+  }
+  return header;
+}
+
+/** The code that the call ended with, as the metric spells it: what the service sent, where it sent anything. */
+function grpcCodeName(error: unknown): string {
+  const told = error instanceof GatewayError && error.cause instanceof ConnectError ? error.cause : error;
+  const { code } = ConnectError.from(told);
+  return GRPC_CODE_NAMES[code] ?? "UNKNOWN";
+}
+
+const GRPC_CODE_NAMES: Readonly<Partial<Record<Code, string>>> = {
+  [Code.Canceled]: "CANCELLED",
+  [Code.Unknown]: "UNKNOWN",
+  [Code.InvalidArgument]: "INVALID_ARGUMENT",
+  [Code.DeadlineExceeded]: "DEADLINE_EXCEEDED",
+  [Code.NotFound]: "NOT_FOUND",
+  [Code.AlreadyExists]: "ALREADY_EXISTS",
+  [Code.PermissionDenied]: "PERMISSION_DENIED",
+  [Code.ResourceExhausted]: "RESOURCE_EXHAUSTED",
+  [Code.FailedPrecondition]: "FAILED_PRECONDITION",
+  [Code.Aborted]: "ABORTED",
+  [Code.OutOfRange]: "OUT_OF_RANGE",
+  [Code.Unimplemented]: "UNIMPLEMENTED",
+  [Code.Internal]: "INTERNAL",
+  [Code.Unavailable]: "UNAVAILABLE",
+  [Code.DataLoss]: "DATA_LOSS",
+  [Code.Unauthenticated]: "UNAUTHENTICATED",
+};

@@ -1,0 +1,109 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import { type ErrorCode, GatewayError } from "../errors.ts";
+import type { Call } from "./call.ts";
+import { titleOf } from "./services.ts";
+
+/** What a service says of its caller's request: these codes keep their meaning, and their text is for the client. */
+const ABOUT_THE_REQUEST: ReadonlyMap<Code, ErrorCode> = new Map([
+  [Code.InvalidArgument, "INVALID_ARGUMENT"],
+  [Code.FailedPrecondition, "FAILED_PRECONDITION"],
+  [Code.OutOfRange, "OUT_OF_RANGE"],
+  [Code.NotFound, "NOT_FOUND"],
+  [Code.AlreadyExists, "ALREADY_EXISTS"],
+  [Code.Aborted, "ABORTED"],
+  [Code.PermissionDenied, "ACCESS_DENIED"],
+]);
+
+/** Seconds that a client should wait for a service that is down: about as long as a restart takes. */
+const RETRY_AFTER_SECONDS = 2;
+
+/**
+ * Turns whatever a call ended with into the answer for our client (contract.md section 4; the table "An upstream's
+ * failure, and the right answer" in the project's reliability notes).
+ *
+ * Connect makes errors of its own where an answer cannot be understood, and gives them codes that a service could have
+ * sent: a broken envelope is INVALID_ARGUMENT, a destroyed socket CANCELED or ABORTED. Only an error that came over
+ * the wire as a status may therefore be read as the service's word; anything else is the connection's fault, or ours.
+ */
+export function toUpstreamError(thrown: unknown, call: Pick<Call, "service" | "settings" | "signal">): GatewayError {
+  if (thrown instanceof GatewayError) return thrown;
+  if (call.signal.aborted) return new GatewayError("CANCELLED", "The client went away.", { cause: thrown });
+  const error = ConnectError.from(thrown);
+  return error.isWireError ? fromStatus(error, call) : fromConnection(error, call);
+}
+
+function fromStatus(error: ConnectError, { service, settings }: Pick<Call, "service" | "settings">): GatewayError {
+  const aboutTheRequest = ABOUT_THE_REQUEST.get(error.code);
+  if (aboutTheRequest !== undefined) {
+    return new GatewayError(aboutTheRequest, clientText(error.rawMessage, aboutTheRequest), { cause: error });
+  }
+  switch (error.code) {
+    case Code.Unauthenticated:
+      if (!settings.checksCredentials) return garbled(error, service);
+      return new GatewayError("AUTHENTICATION_FAILED", "The credentials are wrong.", { cause: error });
+    case Code.ResourceExhausted:
+      return new GatewayError("RATE_LIMIT_EXCEEDED", `The ${titleOf(service)} is at its limit.`, {
+        retryAfterSeconds: RETRY_AFTER_SECONDS,
+        cause: error,
+      });
+    case Code.Unimplemented:
+      return new GatewayError("UNIMPLEMENTED", `The ${titleOf(service)} does not offer this.`, { cause: error });
+    case Code.Unavailable:
+      return unavailable(error, service);
+    case Code.DeadlineExceeded:
+      return tooLate(error, service);
+    default:
+      return garbled(error, service);
+  }
+}
+
+function fromConnection(error: ConnectError, { service }: Pick<Call, "service">): GatewayError {
+  // A proxy in front of the service answered by itself. Connect puts the status into the text and nowhere else.
+  const proxyStatus = /^HTTP (\d{3})$/.exec(error.rawMessage)?.[1];
+  switch (proxyStatus) {
+    case "403":
+      return new GatewayError("ACCESS_DENIED", `The ${titleOf(service)} refused the call.`, { cause: error });
+    case "404":
+      return new GatewayError("UNIMPLEMENTED", `The ${titleOf(service)} does not offer this.`, { cause: error });
+    case "504":
+      return tooLate(error, service);
+    default:
+  }
+  if (error.code === Code.Unavailable) return unavailable(error, service);
+  if (error.code === Code.DeadlineExceeded) return tooLate(error, service);
+  return garbled(error, service);
+}
+
+function unavailable(cause: unknown, service: Call["service"]): GatewayError {
+  const detail = `The ${titleOf(service)} is not available.`;
+  return new GatewayError("SERVICE_UNAVAILABLE", detail, { retryAfterSeconds: RETRY_AFTER_SECONDS, cause });
+}
+
+function tooLate(cause: unknown, service: Call["service"]): GatewayError {
+  return new GatewayError("DEADLINE_EXCEEDED", `The ${titleOf(service)} did not answer in time.`, { cause });
+}
+
+function garbled(cause: unknown, service: Call["service"]): GatewayError {
+  return new GatewayError("UPSTREAM_ERROR", `The ${titleOf(service)} failed to answer.`, { cause });
+}
+
+const MAX_TEXT_LENGTH = 300;
+
+/**
+ * A service's words, fit for a client: one line, bounded. A text that looks like an address or a stack trace was not
+ * written for clients, whatever its code, and is replaced.
+ */
+function clientText(text: string, fallback: ErrorCode): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not reach a client's terminal or log.
+  const line = text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ").trim();
+  const internal = /:\/\/|\b\d{1,3}(\.\d{1,3}){3}\b|:\d{4,5}\b|\bat \S+ ?\(|\bTraceback\b/.test(text);
+  if (line === "" || internal) return FALLBACK_TEXT[fallback] ?? "The request was refused.";
+  return line.length > MAX_TEXT_LENGTH ? `${line.slice(0, MAX_TEXT_LENGTH)}…` : line;
+}
+
+const FALLBACK_TEXT: Readonly<Partial<Record<ErrorCode, string>>> = {
+  NOT_FOUND: "There is no such thing.",
+  ALREADY_EXISTS: "It exists already.",
+  ABORTED: "Somebody else changed it at the same time.",
+  ACCESS_DENIED: "You may not do this.",
+};
