@@ -1,5 +1,10 @@
 import type { LogLevel } from "./telemetry/logger.ts";
-import { UPSTREAM_PROTOCOLS, UPSTREAM_SERVICES, type UpstreamProtocol, type UpstreamService } from "./upstream/services.ts";
+import {
+  UPSTREAM_PROTOCOLS,
+  UPSTREAM_SERVICES,
+  type UpstreamProtocol,
+  type UpstreamService,
+} from "./upstream/services.ts";
 
 /** How one of the platform's services is reached. */
 export interface ServiceAddress {
@@ -89,7 +94,8 @@ export class ConfigError extends Error {
 }
 
 /** Secrets that stand in tutorials and templates, or that people type when asked for one. */
-const WELL_KNOWN_SECRET = /your[-_ ]?(jwt[-_ ]?)?secret|change[-_ ]?me|secret[-_ ]?key|super[-_ ]?secret|placeholder|0123456789/i;
+const WELL_KNOWN_SECRET =
+  /your[-_ ]?(jwt[-_ ]?)?secret|change[-_ ]?me|secret[-_ ]?key|super[-_ ]?secret|placeholder|0123456789/i;
 const MIN_SECRET_BYTES = 32;
 /** 32 random bytes in hexadecimal show some 14 distinct characters; one key held down shows one. */
 const MIN_DISTINCT_CHARACTERS = 8;
@@ -146,13 +152,16 @@ class VariableReader {
     const value = this.text(name, fallback);
     const candidate = /^[a-z][a-z0-9+.-]*:\/\//i.test(value) ? value : `http://${value}`;
     const url = URL.canParse(candidate) ? new URL(candidate) : undefined;
-    const plain = url !== undefined && url.pathname === "/" && url.search === "" && url.hash === "" && url.username === "";
+    const plain =
+      url !== undefined && url.pathname === "/" && url.search === "" && url.hash === "" && url.username === "";
     if (plain && (url.protocol === "http:" || url.protocol === "https:")) return url.origin;
     return this.#wrong(name, "must be host:port or an http(s) URL without a path", fallback);
   }
 
   origins(name: string, fallback: string): string[] {
-    const values = this.text(name, fallback).split(",").map((value) => value.trim());
+    const values = this.text(name, fallback)
+      .split(",")
+      .map((value) => value.trim());
     const isOrigin = (value: string) => value === "*" || (URL.canParse(value) && new URL(value).origin === value);
     if (values.every(isOrigin)) return values;
     return this.#wrong(name, "must be a comma-separated list of origins such as https://app.example.com", []);

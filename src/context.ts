@@ -1,5 +1,5 @@
 import { type ContextValues, createContextKey, type HandlerContext } from "@connectrpc/connect";
-import { GatewayError } from "./errors.ts";
+import { authenticationError } from "./errors.ts";
 import type { Role } from "./gen/policy/v1/policy_pb.ts";
 
 /** Who is calling, as the verified token says. Nothing in it comes from the client's own claims about itself. */
@@ -44,6 +44,6 @@ export function requestContextOf(values: ContextValues): RequestContext {
 /** The caller of an rpc whose policy demands one. A missing caller is refused, never let through. */
 export function callerOf(context: Pick<HandlerContext, "values">): Caller {
   const { caller } = requestContextOf(context.values);
-  if (caller === undefined) throw new GatewayError("AUTHENTICATION_FAILED", "Sign in first.");
+  if (caller === undefined) throw authenticationError("Sign in first.");
   return caller;
 }

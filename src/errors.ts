@@ -80,6 +80,20 @@ export function validationError(violations: readonly Violation[]): GatewayError 
   return new GatewayError("VALIDATION_ERROR", detail + more, { violations });
 }
 
+/**
+ * A 401. `oauthError` is the error code of RFC 6750, section 3.1 (or RFC 6749 for a sign-in); a request that brought
+ * no credentials at all gets none.
+ */
+export function authenticationError(
+  detail: string,
+  oauthError?: "invalid_token" | "invalid_grant",
+  cause?: unknown,
+): GatewayError {
+  const challenge = oauthError === undefined ? "" : `, error="${oauthError}"`;
+  const headers = { "WWW-Authenticate": `Bearer realm="devmatch"${challenge}` };
+  return new GatewayError("AUTHENTICATION_FAILED", detail, { headers, cause });
+}
+
 function describe(violation: Violation): string {
   return violation.field === "" ? violation.message : `${violation.field} ${violation.message}`;
 }

@@ -35,7 +35,10 @@ export function describeError(thrown: unknown, depth = 3): unknown {
   return {
     name: thrown.name,
     message: thrown.message.slice(0, 500),
-    stack: thrown.stack?.split("\n").slice(1, 9).map((line) => line.trim()),
+    stack: thrown.stack
+      ?.split("\n")
+      .slice(1, 9)
+      .map((line) => line.trim()),
     ...(thrown.cause !== undefined && depth > 0 ? { cause: describeError(thrown.cause, depth - 1) } : {}),
   };
 }

@@ -38,7 +38,10 @@ export interface UpstreamClientOptions {
  * 2. translate whatever goes wrong into the answer for our client
  * 3. send      with a deadline, our identity as metadata, and nothing of what the client sent
  */
-export function createUpstreamClient<S extends DescService>(desc: S, options: UpstreamClientOptions): UpstreamClient<S> {
+export function createUpstreamClient<S extends DescService>(
+  desc: S,
+  options: UpstreamClientOptions,
+): UpstreamClient<S> {
   const send = count(options, translate(sender(options)));
   const client: Record<string, unknown> = {};
   for (const method of desc.methods) {

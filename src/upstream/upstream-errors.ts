@@ -1,5 +1,5 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import { type ErrorCode, GatewayError } from "../errors.ts";
+import { authenticationError, type ErrorCode, GatewayError } from "../errors.ts";
 import type { Call } from "./call.ts";
 import { titleOf } from "./services.ts";
 
@@ -40,7 +40,7 @@ function fromStatus(error: ConnectError, { service, settings }: Pick<Call, "serv
   switch (error.code) {
     case Code.Unauthenticated:
       if (!settings.checksCredentials) return garbled(error, service);
-      return new GatewayError("AUTHENTICATION_FAILED", "The credentials are wrong.", { cause: error });
+      return authenticationError("The e-mail address or the password is wrong.", "invalid_grant", error);
     case Code.ResourceExhausted:
       return new GatewayError("RATE_LIMIT_EXCEEDED", `The ${titleOf(service)} is at its limit.`, {
         retryAfterSeconds: RETRY_AFTER_SECONDS,

@@ -1,0 +1,57 @@
+import { base64url } from "jose";
+
+/** What a refresh token says once its MAC has been checked. */
+export interface RefreshTokenContent {
+  readonly sessionId: string;
+  readonly generation: number;
+}
+
+export interface RefreshTokens {
+  mint(content: RefreshTokenContent): Promise<string>;
+  /** Undefined for anything that this gateway did not mint. */
+  read(token: string): Promise<RefreshTokenContent | undefined>;
+}
+
+const SHAPE = /^([A-Za-z0-9_-]{16,64})\.([1-9]\d{0,9})\.([A-Za-z0-9_-]{43})$/;
+const encoder = new TextEncoder();
+
+/**
+ * Makes and reads refresh tokens: `session.generation.mac`, opaque to clients. The MAC tells a token of ours that is
+ * old (somebody has a copy: the family must die) from one that never was (somebody guesses: nothing may happen), and
+ * lets a lost answer be given again without a token ever being stored. The road not taken is random tokens kept as
+ * hashes: to tell old from unknown, all old hashes would have to be kept.
+ *
+ * The MAC key is derived from the signing secret (HKDF, RFC 5869) with a label of its own, so that no access token
+ * can pass for a refresh token.
+ */
+export async function createRefreshTokens(secret: string): Promise<RefreshTokens> {
+  const master = await crypto.subtle.importKey("raw", encoder.encode(secret), "HKDF", false, ["deriveKey"]);
+  const key = await crypto.subtle.deriveKey(
+    { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(32), info: encoder.encode("devmatch refresh token v1") },
+    master,
+    { name: "HMAC", hash: "SHA-256", length: 256 },
+    false,
+    ["sign", "verify"],
+  );
+  return {
+    async mint({ sessionId, generation }) {
+      const content = `${sessionId}.${generation}`;
+      const mac = await crypto.subtle.sign("HMAC", key, encoder.encode(content));
+      return `${content}.${base64url.encode(new Uint8Array(mac))}`;
+    },
+
+    async read(token) {
+      const [, sessionId, generation, mac] = SHAPE.exec(token) ?? [];
+      if (sessionId === undefined || generation === undefined || mac === undefined) return undefined;
+      const content = encoder.encode(`${sessionId}.${generation}`);
+      // The shape has been checked, so decoding cannot fail; verify compares in constant time.
+      const genuine = await crypto.subtle.verify(
+        "HMAC",
+        key,
+        base64url.decode(mac) as Uint8Array<ArrayBuffer>,
+        content,
+      );
+      return genuine ? { sessionId, generation: Number(generation) } : undefined;
+    },
+  };
+}

@@ -1,0 +1,22 @@
+import type { Transport } from "@connectrpc/connect";
+import type { SessionStore } from "./identity/session-store.ts";
+import type { UpstreamService } from "./upstream/services.ts";
+
+/** Where the process stands: it takes requests off the balancer's hands only while it is ready. */
+export type Lifecycle = "starting" | "ready" | "stopping";
+
+/** The outside world, as the gateway needs it. Each runtime's folder answers with what it has. */
+export interface Ports {
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Takes one line of the log, without its line break. */
+  readonly writeLog: (line: string) => void;
+  /** One transport a service, made once: it keeps the service's connection. */
+  readonly transports: Readonly<Record<UpstreamService, Transport>>;
+  /** For services that speak HTTP. */
+  readonly fetch: typeof fetch;
+  readonly sessions: SessionStore;
+  /** Keeps work alive that goes on after the answer. The promise never rejects. */
+  readonly keepAlive: (work: Promise<void>) => void;
+  readonly lifecycle: () => Lifecycle;
+}

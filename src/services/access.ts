@@ -1,0 +1,58 @@
+import type { Caller } from "../context.ts";
+import { GatewayError } from "../errors.ts";
+import { TaskLifecycleStatus } from "../gen/platform/common/v1/common_pb.ts";
+import type { Task } from "../gen/platform/tasks/v1/tasks_pb.ts";
+import { Role } from "../gen/policy/v1/policy_pb.ts";
+
+/** DATA_RULE_TASK_OWNER: the task's client, or ADMIN. Throws ACCESS_DENIED. */
+export function demandTaskOwner(caller: Caller, task: Task): void {
+  if (caller.role === Role.ADMIN || owns(caller, task)) return;
+  throw new GatewayError("ACCESS_DENIED", "This is somebody else's task.");
+}
+
+/** DATA_RULE_TASK_READER: the owner, ADMIN, and a DEVELOPER while the task is OPEN or theirs. Throws ACCESS_DENIED. */
+export function demandTaskReader(caller: Caller, task: Task): void {
+  if (caller.role === Role.ADMIN || owns(caller, task)) return;
+  const open = task.status === TaskLifecycleStatus.OPEN || task.assigneeId === caller.userId;
+  if (caller.role === Role.DEVELOPER && open) return;
+  throw new GatewayError("ACCESS_DENIED", "You may not see this task.");
+}
+
+/** The part of a list's filter that access decides. */
+export interface TaskScope {
+  readonly clientId: string;
+  readonly assigneeId: string;
+  readonly status: TaskLifecycleStatus;
+}
+
+/**
+ * DATA_RULE_TASK_LIST: what a list must be narrowed to. A CLIENT gets its own tasks; a DEVELOPER every OPEN one, or
+ * with another status those assigned to it; ADMIN what it asks for. Throws ACCESS_DENIED for another's tasks.
+ */
+export function taskScope(
+  caller: Caller,
+  clientId = "",
+  status: TaskLifecycleStatus = TaskLifecycleStatus.UNSPECIFIED,
+): TaskScope {
+  switch (caller.role) {
+    case Role.ADMIN:
+      return { clientId, assigneeId: "", status };
+    case Role.CLIENT:
+      if (clientId !== "" && clientId !== caller.userId) {
+        throw new GatewayError("ACCESS_DENIED", "You may list your own tasks only.");
+      }
+      return { clientId: caller.userId, assigneeId: "", status };
+    case Role.DEVELOPER: {
+      const open = status === TaskLifecycleStatus.UNSPECIFIED || status === TaskLifecycleStatus.OPEN;
+      if (open) return { clientId, assigneeId: "", status: TaskLifecycleStatus.OPEN };
+      return { clientId, assigneeId: caller.userId, status };
+    }
+    default:
+      throw new GatewayError("ACCESS_DENIED", "You may not list tasks.");
+  }
+}
+
+/** An empty id owns nothing: a service that lost the owner's id must not make everybody the owner. */
+function owns(caller: Caller, task: Task): boolean {
+  return task.clientId !== "" && task.clientId === caller.userId;
+}

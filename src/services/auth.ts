@@ -1,0 +1,138 @@
+import type { ServiceImpl } from "@connectrpc/connect";
+import { type Caller, callerOf } from "../context.ts";
+import { authenticationError, GatewayError } from "../errors.ts";
+import type { AuthService } from "../gen/gateway/v1/auth_pb.ts";
+import { UserType } from "../gen/platform/common/v1/common_pb.ts";
+import type { User } from "../gen/platform/users/v1/users_pb.ts";
+import { Role } from "../gen/policy/v1/policy_pb.ts";
+import type { AccessTokens } from "../identity/access-token.ts";
+import type { RefreshTokens } from "../identity/refresh-token.ts";
+import type { Session, SessionStore } from "../identity/session-store.ts";
+import type { Platform } from "../upstream/platform.ts";
+import { demandAnswer, toPublicUser } from "./public-messages.ts";
+
+export interface AuthDependencies {
+  readonly platform: Platform;
+  readonly accessTokens: AccessTokens;
+  readonly refreshTokens: RefreshTokens;
+  readonly sessions: SessionStore;
+  readonly refreshLifetimeSeconds: number;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+const ROLES: Readonly<Partial<Record<UserType, Role>>> = {
+  [UserType.CLIENT]: Role.CLIENT,
+  [UserType.DEVELOPER]: Role.DEVELOPER,
+  [UserType.ADMIN]: Role.ADMIN,
+};
+
+/** Routes 1 to 5. */
+export function createAuthService(dependencies: AuthDependencies): ServiceImpl<typeof AuthService> {
+  const { platform, sessions, refreshTokens } = dependencies;
+  return {
+    async register({ email = "", password = "", displayName = "", userType = UserType.UNSPECIFIED }, context) {
+      if (userType === UserType.ADMIN) throw new GatewayError("ACCESS_DENIED", "Nobody registers as ADMIN.");
+      const { user } = await platform.users.createUser({ email, password, displayName, userType }, context);
+      return { session: await signIn(demandAnswer(user, "user"), dependencies) };
+    },
+
+    async login({ email = "", password = "" }, context) {
+      const { user } = await platform.users.authenticateUser({ email, password }, context);
+      return { session: await signIn(demandAnswer(user, "user"), dependencies) };
+    },
+
+    async refresh({ refreshToken = "" }, context) {
+      const presented = await refreshTokens.read(refreshToken);
+      const session = presented && (await sessions.find(presented.sessionId));
+      if (presented === undefined || session === undefined) throw refreshRefused();
+      // Asked before the token is used up: while the User Service is down, a client can try again with the same one.
+      const user = await fetchUser(session, dependencies, context);
+      const rotation = await sessions.rotate(presented.sessionId, presented.generation);
+      switch (rotation.kind) {
+        case "rotated":
+        case "repeated":
+          return { session: await tokensFor(user, presented.sessionId, rotation.generation, dependencies) };
+        case "replayed":
+        case "unknown":
+          throw refreshRefused();
+      }
+    },
+
+    async logout({ refreshToken }, context) {
+      const caller = callerOf(context);
+      await endSession(caller, dependencies);
+      if (refreshToken !== undefined) await endOtherSession(refreshToken, caller, dependencies);
+      return { message: "Logged out successfully" };
+    },
+
+    async getMe(_request, context) {
+      const { user } = await platform.users.getUser({ userId: callerOf(context).userId }, context);
+      return { user: toPublicUser(demandAnswer(user, "user")) };
+    },
+  };
+}
+
+/** A sign-in begins a session of its own: an older one is never upgraded. */
+async function signIn(user: User, dependencies: AuthDependencies) {
+  const { sessions, refreshLifetimeSeconds, now } = dependencies;
+  const sessionId = crypto.randomUUID();
+  // Before the session exists: there is no use for one whose tokens cannot be minted.
+  roleOfUser(user);
+  await sessions.create({ sessionId, userId: user.userId, expiresAtMs: now() + refreshLifetimeSeconds * 1000 });
+  return tokensFor(user, sessionId, 1, dependencies);
+}
+
+async function tokensFor(
+  user: User,
+  sessionId: string,
+  generation: number,
+  { accessTokens, refreshTokens }: AuthDependencies,
+) {
+  const role = roleOfUser(user);
+  const [accessToken, refreshToken] = await Promise.all([
+    accessTokens.mint({ userId: user.userId, role, sessionId }),
+    refreshTokens.mint({ sessionId, generation }),
+  ]);
+  const expiresIn = accessTokens.lifetimeSeconds;
+  return { accessToken, refreshToken, tokenType: "bearer", expiresIn, user: toPublicUser(user) };
+}
+
+/** A user without a role cannot be given a token that means anything. */
+function roleOfUser(user: User): Role {
+  return demandAnswer(ROLES[user.userType], "user's type");
+}
+
+/** The session's user as they are now: a role change works from the next refresh on. */
+async function fetchUser(
+  { userId, sessionId }: Session,
+  { platform, sessions, accessTokens }: AuthDependencies,
+  context: Parameters<Platform["users"]["getUser"]>[1],
+): Promise<User> {
+  try {
+    const { user } = await platform.users.getUser({ userId }, context);
+    return demandAnswer(user, "user");
+  } catch (error) {
+    if (!(error instanceof GatewayError) || error.errorCode !== "NOT_FOUND") throw error;
+    await sessions.revokeSession(sessionId, accessTokens.lifetimeSeconds);
+    throw refreshRefused();
+  }
+}
+
+async function endSession(caller: Caller, { sessions, accessTokens }: AuthDependencies): Promise<void> {
+  if (caller.sessionId === undefined) await sessions.revokeToken(caller.tokenId, caller.expiresAtSeconds);
+  else await sessions.revokeSession(caller.sessionId, accessTokens.lifetimeSeconds);
+}
+
+/** Ends the session of a refresh token if it is the caller's. Any other token changes nothing, and is not told so. */
+async function endOtherSession(refreshToken: string, caller: Caller, dependencies: AuthDependencies): Promise<void> {
+  const { refreshTokens, sessions, accessTokens } = dependencies;
+  const presented = await refreshTokens.read(refreshToken);
+  const session = presented && (await sessions.find(presented.sessionId));
+  if (session?.userId !== caller.userId) return;
+  await sessions.revokeSession(session.sessionId, accessTokens.lifetimeSeconds);
+}
+
+function refreshRefused(): GatewayError {
+  return authenticationError("The refresh token is not valid.", "invalid_grant");
+}

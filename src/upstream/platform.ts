@@ -1,0 +1,41 @@
+import type { Transport } from "@connectrpc/connect";
+import { RecommendationService } from "../gen/platform/matching/v1/matching_pb.ts";
+import { OrchestratorService } from "../gen/platform/orchestrator/v1/orchestrator_pb.ts";
+import { TaskService } from "../gen/platform/tasks/v1/tasks_pb.ts";
+import { UserService } from "../gen/platform/users/v1/users_pb.ts";
+import type { GatewayMetrics } from "../telemetry/gateway-metrics.ts";
+import type { PresenceClient } from "./presence-client.ts";
+import { labelOf, type UpstreamService } from "./services.ts";
+import { createUpstreamClient, type UpstreamClient } from "./upstream-client.ts";
+
+/** Everything behind the gateway. */
+export interface Platform {
+  readonly users: UpstreamClient<typeof UserService>;
+  readonly tasks: UpstreamClient<typeof TaskService>;
+  readonly recommendation: UpstreamClient<typeof RecommendationService>;
+  readonly orchestrator: UpstreamClient<typeof OrchestratorService>;
+  readonly presence: PresenceClient;
+}
+
+export interface PlatformOptions {
+  readonly transports: Readonly<Record<UpstreamService, Transport>>;
+  readonly presence: PresenceClient;
+  readonly metrics: GatewayMetrics;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** Makes the clients of all services, once for a process or isolate. */
+export function createPlatform({ transports, presence, metrics, now }: PlatformOptions): Platform {
+  const options = (service: UpstreamService) => {
+    metrics.breakerState.labels({ service: labelOf(service) }).set(0);
+    return { service, transport: transports[service], metrics, now };
+  };
+  return {
+    users: createUpstreamClient(UserService, options("users")),
+    tasks: createUpstreamClient(TaskService, options("tasks")),
+    recommendation: createUpstreamClient(RecommendationService, options("recommendation")),
+    orchestrator: createUpstreamClient(OrchestratorService, options("orchestrator")),
+    presence,
+  };
+}
