@@ -1,0 +1,86 @@
+import { ERROR_CODES, type ErrorCode, type GatewayError, type Violation } from "../errors.ts";
+
+/** The request that a problem answers. */
+export interface ProblemRequest {
+  readonly requestId: string;
+  /** The request's path, percent-encoded as it came, without the query: that may hold what no log should. */
+  readonly instance: string;
+}
+
+/** A problem body, RFC 9457, with this API's own members after the standard ones. */
+export interface ProblemBody {
+  readonly type: "about:blank";
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly instance: string;
+  readonly code: ErrorCode;
+  /** The same text as `detail`: existing clients read either. */
+  readonly message: string;
+  readonly request_id: string;
+  /** Everything that is wrong with the input; absent when the input is not what is wrong. */
+  readonly errors?: readonly Violation[];
+}
+
+/** A problem, ready to be sent. Header names are in lower case. */
+export interface Problem {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: ProblemBody;
+}
+
+/** The status phrases of RFC 9110; 499 is nginx's. A status that ERROR_CODES gains does not compile until it has one. */
+const TITLES: Readonly<Record<(typeof ERROR_CODES)[ErrorCode]["status"], string>> = {
+  400: "Bad Request",
+  401: "Unauthorized",
+  403: "Forbidden",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  409: "Conflict",
+  413: "Content Too Large",
+  415: "Unsupported Media Type",
+  429: "Too Many Requests",
+  499: "Client Closed Request",
+  500: "Internal Server Error",
+  501: "Not Implemented",
+  502: "Bad Gateway",
+  503: "Service Unavailable",
+  504: "Gateway Timeout",
+};
+
+/** What a client is told of an error. Its cause and its stack stay here. */
+export function problemOf(error: GatewayError, { requestId, instance }: ProblemRequest): Problem {
+  const { status } = ERROR_CODES[error.errorCode];
+  // ConnectError's `message` begins with the gRPC code; `rawMessage` is the text alone.
+  const text = error.rawMessage;
+  const body: ProblemBody = {
+    type: "about:blank",
+    title: TITLES[status],
+    status,
+    detail: text,
+    instance,
+    code: error.errorCode,
+    message: text,
+    request_id: requestId,
+  };
+  const headers = problemHeaders(error);
+  if (error.violations.length === 0) return { status, headers, body };
+  const errors = error.violations.map(({ field, message }) => ({ field, message }));
+  return { status, headers, body: { ...body, errors } };
+}
+
+/** The answer that carries a problem. */
+export function problemResponse(error: GatewayError, request: ProblemRequest): Response {
+  const { status, headers, body } = problemOf(error, request);
+  return new Response(JSON.stringify(body), { status, headers });
+}
+
+function problemHeaders(error: GatewayError): Record<string, string> {
+  const headers: Record<string, string> = {};
+  // In lower case, so that no header stands there in two spellings, which Headers would join to one value.
+  for (const [name, value] of Object.entries(error.headers)) headers[name.toLowerCase()] = value;
+  if (error.retryAfterSeconds !== undefined) headers["retry-after"] = String(error.retryAfterSeconds);
+  headers["content-type"] = "application/problem+json";
+  headers["cache-control"] = "no-store";
+  return headers;
+}

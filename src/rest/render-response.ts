@@ -1,0 +1,54 @@
+import type { Message } from "@bufbuild/protobuf";
+import { PolicyError } from "../contract/policy.ts";
+import type { HttpBinding } from "./http-binding.ts";
+import { compilePageHeaders, type RequestUrl } from "./page-headers.ts";
+import { compileStreamRenderer, type StreamOptions } from "./render-stream.ts";
+import { compileResponseBody } from "./response-body.ts";
+import { headersWith } from "./response-headers.ts";
+
+/** Makes the HTTP answers of one binding. */
+export interface Renderer {
+  /**
+   * The answer of a unary rpc. `responseHeader` is what the implementation set on its HandlerContext. Throws
+   * UPSTREAM_ERROR for a message that JSON cannot express.
+   */
+  unary(message: Message, url: RequestUrl, responseHeader?: Headers): Response;
+  /**
+   * The answer of a server-streaming rpc, in the format that `accept` asks for. Settles with the first message, the
+   * end, or an error: a stream that fails before its first message rejects with that error, so that its caller can
+   * answer the real status and a problem body. A later error is told in the last frame.
+   */
+  stream(messages: AsyncIterable<Message>, options: StreamOptions): Promise<Response>;
+}
+
+/** Compiles a binding's renderer. Throws a PolicyError for a stream that would have to answer 204. */
+export function compileRenderer(binding: HttpBinding): Renderer {
+  const { rpc, policy } = binding;
+  const status = policy.successStatus;
+  if (status === NO_CONTENT && rpc.methodKind === "server_streaming") {
+    throw new PolicyError(rpc, "streams and yet has success_status 204");
+  }
+  const body = compileResponseBody(binding);
+  const caching = policy.noStore ? { "cache-control": "no-store" } : {};
+  const json = { ...caching, "content-type": "application/json" };
+  const pageHeaders = policy.page === undefined ? undefined : compilePageHeaders(rpc, policy.page);
+
+  return {
+    stream: compileStreamRenderer({ body, status, caching }),
+    unary(message, url, responseHeader) {
+      const page = pageHeaders?.(message, url);
+      if (status === NO_CONTENT) {
+        return new Response(null, { status, headers: headersWith({ ...caching, ...page }, responseHeader) });
+      }
+      if (body.kind === "json") {
+        const text = body.write(message);
+        return new Response(text, { status, headers: headersWith({ ...json, ...page }, responseHeader) });
+      }
+      const { contentType, data } = body.read(message);
+      const headers = headersWith({ ...caching, ...page, "content-type": contentType }, responseHeader);
+      return new Response(data, { status, headers });
+    },
+  };
+}
+
+const NO_CONTENT = 204;

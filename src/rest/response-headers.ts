@@ -1,0 +1,14 @@
+/** Headers by their lower-case names. */
+export type PlainHeaders = Readonly<Record<string, string>>;
+
+/**
+ * Our headers, and those that an implementation set where we have none. A plain object unless there are any of the
+ * latter, which is rare: on Node the lightweight Response then builds no Headers at all. (With them it takes a Headers,
+ * since more than one Set-Cookie does not fit in an object.)
+ */
+export function headersWith(ours: PlainHeaders, theirs: Headers | undefined): PlainHeaders | Headers {
+  if (theirs === undefined || theirs.keys().next().done) return ours;
+  const headers = new Headers(theirs);
+  for (const name of Object.keys(ours)) headers.set(name, ours[name]!);
+  return headers;
+}
