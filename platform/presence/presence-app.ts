@@ -1,10 +1,10 @@
 import { type Context, Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { routePath } from "hono/route";
 import { UserTypeSchema } from "#gen/platform/common/v1/common_pb.ts";
 import type { Logger } from "../logger.ts";
 import { identifier } from "../rpc/rules.ts";
+import { parseJson, readText } from "./bounded-body.ts";
 import type { PresenceRecords } from "./presence-records.ts";
 import { presenceStatus, presenceStatusNames } from "./presence-status.ts";
 
@@ -44,12 +44,6 @@ export function createPresenceApp({ records, log, now }: PresenceAppParts): Hono
         c.json({ error: "the method is not allowed here" }, 405, { Allow: methods.join(", ") }),
     }),
   );
-  app.use(
-    bodyLimit({
-      maxSize: maxBodyBytes,
-      onError: (c) => c.json({ error: `the body must have at most ${maxBodyBytes} bytes` }, 413),
-    }),
-  );
   app.notFound((c) => c.json({ error: "there is nothing here" }, 404));
   app.onError((_error, c) => c.json({ error: "internal error" }, 500));
 
@@ -59,7 +53,9 @@ export function createPresenceApp({ records, log, now }: PresenceAppParts): Hono
     if (!/^application\/json\s*(;|$)/i.test(c.req.header("content-type") ?? "")) {
       return c.json({ error: "the body must be application/json" }, 415);
     }
-    const body: unknown = await c.req.json().catch(() => undefined);
+    const text = await readText(c.req.raw.body, maxBodyBytes);
+    if (text === undefined) return c.json({ error: `the body must have at most ${maxBodyBytes} bytes` }, 413);
+    const body = parseJson(text);
     if (!isObject(body)) return bad(c, "the body must be a JSON object");
     const { user_id: userId, status: given, metadata = {} } = body;
     const status = presenceStatus(given);
