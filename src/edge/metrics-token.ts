@@ -1,5 +1,5 @@
-import { timingSafeEqual } from "../identity/timing-safe-equal.ts";
 import { authenticationError } from "../errors.ts";
+import { timingSafeEqual } from "../identity/timing-safe-equal.ts";
 
 /** Throws AUTHENTICATION_FAILED unless the request carries the configured token, where one is configured. */
 export function demandMetricsToken(headers: Headers, token: string | undefined): void {

@@ -64,13 +64,7 @@ function scoringInput(from: { [K in keyof ScoringInput]?: ScoringInput[K] | unde
   };
 }
 
-async function score(
-  platform: Platform,
-  task: ScoringInput,
-  limit: number,
-  strategy: string,
-  context: HandlerContext,
-) {
+async function score(platform: Platform, task: ScoringInput, limit: number, strategy: string, context: HandlerContext) {
   const { skillTags, budgetLowerBound, budgetUpperBound, taskId } = task;
   const filter = { skillTags, budgetLowerBound, budgetUpperBound, limit: MAX_CANDIDATES };
   const { developers } = await platform.users.listOnlineDevelopers(filter, context);

@@ -1,0 +1,30 @@
+import type { GatewayMetrics } from "../telemetry/gateway-metrics.ts";
+import type { Counter, Histogram } from "../telemetry/metrics.ts";
+
+/** Methods that keep their name in a metric; a client can make up any other. */
+const KNOWN_METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
+
+/** Counts one answered request. */
+export type RecordRequest = (requestMethod: string, status: number, durationMs: number) => void;
+
+/** Binds the series of one route and finds them by method and status, so that a request makes no label text. */
+export function createRequestRecorder(metrics: GatewayMetrics, route: string): RecordRequest {
+  const requests = new Map<string, Counter>();
+  const durations = new Map<string, Histogram>();
+  return (requestMethod, status, durationMs) => {
+    const method = KNOWN_METHODS.has(requestMethod) ? requestMethod : "other";
+    const key = `${method} ${status}`;
+    let counter = requests.get(key);
+    if (counter === undefined) {
+      counter = metrics.requests.labels({ method, route, status: String(status) });
+      requests.set(key, counter);
+    }
+    counter.inc();
+    let histogram = durations.get(method);
+    if (histogram === undefined) {
+      histogram = metrics.requestDuration.labels({ method, route });
+      durations.set(method, histogram);
+    }
+    histogram.observe(durationMs / 1000);
+  };
+}

@@ -1,0 +1,147 @@
+import { type Context, Hono } from "hono";
+import type { Config } from "./config.ts";
+import { createAuthenticate } from "./edge/authenticate.ts";
+import { authorize } from "./edge/authorize.ts";
+import { createCors } from "./edge/cors.ts";
+import { createExchanges, type ExchangeRoute } from "./edge/exchange.ts";
+import { demandMetricsToken } from "./edge/metrics-token.ts";
+import { readBody } from "./edge/read-body.ts";
+import { GatewayError } from "./errors.ts";
+import { AuthService } from "./gen/gateway/v1/auth_pb.ts";
+import { MatchingService } from "./gen/gateway/v1/matching_pb.ts";
+import { TasksService } from "./gen/gateway/v1/tasks_pb.ts";
+import { UsersService } from "./gen/gateway/v1/users_pb.ts";
+import { Access } from "./gen/policy/v1/policy_pb.ts";
+import { createAccessTokens } from "./identity/access-token.ts";
+import { createRefreshTokens } from "./identity/refresh-token.ts";
+import type { Ports } from "./ports.ts";
+import { canonicalPath } from "./rest/canonical-path.ts";
+import { createEndpoint, type Implementations } from "./rest/endpoint.ts";
+import { allowedMethods, mountRoutes } from "./rest/hono-routes.ts";
+import type { HttpBinding } from "./rest/http-binding.ts";
+import { httpBindings } from "./rest/http-rules.ts";
+import { createAuthService } from "./services/auth.ts";
+import { createDetailedHealth, shallowHealth } from "./services/health.ts";
+import { createMatchingService } from "./services/matching.ts";
+import { createTasksService } from "./services/tasks.ts";
+import { createUsersService } from "./services/users.ts";
+import { createGatewayMetrics } from "./telemetry/gateway-metrics.ts";
+import { createLogger } from "./telemetry/logger.ts";
+import { probeGrpc } from "./upstream/health-probes.ts";
+import { createPlatform } from "./upstream/platform.ts";
+import { createPresenceClient } from "./upstream/presence-client.ts";
+import { PRESENCE_LABEL, UPSTREAM_SERVICES } from "./upstream/services.ts";
+
+export interface Gateway {
+  /** Answers one request. Never rejects. */
+  fetch(request: Request): Response | Promise<Response>;
+}
+
+/**
+ * Builds the gateway once for a process or isolate: reads the contract, refuses to start on a mistake in it, and
+ * decides everything that does not depend on a request.
+ */
+export async function createGateway(config: Config, ports: Ports): Promise<Gateway> {
+  const { now, sessions } = ports;
+  const { upstreamTimeoutMs: timeoutMs, maxBodyBytes: maxBytes } = config;
+  const logger = createLogger({ level: config.logLevel, write: ports.writeLog, now });
+  const metrics = createGatewayMetrics();
+  const cors = createCors(config.corsOrigins);
+  const exchanges = createExchanges({ logger, metrics, cors, now, timeoutMs });
+
+  const presence = createPresenceClient({ url: config.presenceUrl, fetch: ports.fetch, metrics, logger });
+  const platform = createPlatform({ transports: ports.transports, presence, metrics, now });
+  const accessTokens = await createAccessTokens({
+    secret: config.jwtSecret,
+    issuer: config.jwtIssuer,
+    audience: config.jwtAudience,
+    lifetimeSeconds: config.accessLifetimeSeconds,
+    now,
+  });
+  const refreshTokens = await createRefreshTokens(config.jwtSecret);
+  const authenticate = createAuthenticate(accessTokens, sessions);
+  const { refreshLifetimeSeconds } = config;
+
+  const implementations: Implementations = new Map()
+    .set(
+      AuthService,
+      createAuthService({ platform, accessTokens, refreshTokens, sessions, refreshLifetimeSeconds, now }),
+    )
+    .set(UsersService, createUsersService(platform, ports.keepAlive))
+    .set(TasksService, createTasksService(platform))
+    .set(MatchingService, createMatchingService(platform));
+
+  const app = new Hono({ getPath: ({ url }) => canonicalPath(url) });
+
+  /** The life of a request to an rpc, in order. Each step refuses by throwing; the exchange turns that into an answer. */
+  const serve = (binding: HttpBinding) => {
+    const { policy, template } = binding;
+    const run = exchanges({ label: template.source });
+    const endpoint = createEndpoint(binding, implementations, now);
+    return ({ req }: Context) =>
+      run(req.raw, async (exchange) => {
+        const { request } = exchange;
+        const captured = endpoint.capture(req.path);
+        if (policy.access === Access.SIGNED_IN) {
+          exchange.caller = await authenticate(request.headers);
+          authorize(policy, exchange.caller, endpoint.selfId(captured));
+        }
+        const body = endpoint.readsBody ? await readBody(request, { maxBytes, json: endpoint.readsJson }) : undefined;
+        return endpoint.answer({
+          request,
+          path: req.path,
+          captured,
+          body,
+          context: exchange,
+          lateProblem: exchange.lateProblem,
+        });
+      });
+  };
+
+  // What is not an rpc: probes, metrics. Registered first; no template of the contract overlaps them.
+  const operation = (route: ExchangeRoute, answer: (request: Request) => Response | Promise<Response>) => {
+    const run = exchanges(route);
+    app.get(route.label, ({ req }) => run(req.raw, async ({ request }) => answer(request)));
+  };
+  const detailedHealth = createDetailedHealth(
+    [
+      ...UPSTREAM_SERVICES.map(({ key, label }) => ({
+        label,
+        probe: (probeMs: number) => probeGrpc(ports.transports[key], probeMs),
+      })),
+      { label: PRESENCE_LABEL, probe: presence.checkHealth },
+      { label: "redis" },
+      { label: "nats" },
+    ],
+    now,
+  );
+  operation({ label: "/health", level: "debug" }, () => Response.json(shallowHealth()));
+  operation({ label: "/health/detailed", level: "debug" }, async () => Response.json(await detailedHealth()));
+  operation({ label: "/health/live", level: "debug" }, () => Response.json({ status: "alive" }));
+  operation({ label: "/health/ready", level: "debug" }, () => {
+    const lifecycle = ports.lifecycle();
+    if (lifecycle === "ready") return Response.json({ status: "ready" });
+    return Response.json({ status: "not ready", reason: lifecycle }, { status: 503 });
+  });
+  operation({ label: "/metrics", level: "debug" }, ({ headers }) => {
+    demandMetricsToken(headers, config.metricsToken);
+    return new Response(metrics.render(), { headers: { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" } });
+  });
+
+  mountRoutes(app, httpBindings([...implementations.keys()]), serve);
+
+  const unmatched = exchanges({ label: "unmatched" });
+  app.notFound(({ req }) =>
+    unmatched(req.raw, async ({ request }) => {
+      const methods = allowedMethods(app, req.path);
+      const preflight = cors.preflight(request, methods);
+      if (preflight !== undefined) return preflight;
+      if (methods.length === 0) throw new GatewayError("NOT_FOUND", "There is no such route.");
+      const headers = { Allow: methods.join(", ") };
+      if (request.method === "OPTIONS") return new Response(null, { status: 204, headers });
+      throw new GatewayError("METHOD_NOT_ALLOWED", "The route does not have this method.", { headers });
+    }),
+  );
+
+  return { fetch: (request) => app.fetch(request) };
+}

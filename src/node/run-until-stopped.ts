@@ -1,0 +1,34 @@
+import { describeError, type Logger } from "../telemetry/logger.ts";
+
+export interface Stoppable {
+  readonly logger: Logger;
+  /** Answers whether everything that was running could finish. */
+  stop(): Promise<boolean>;
+}
+
+/**
+ * Runs until SIGTERM or SIGINT, then stops in order: exit code 0, or 1 when running requests had to be cut. A second
+ * signal ends the process at once. An error that nobody caught leaves the process in a state that nobody knows: it is
+ * logged, what runs may finish, and the process ends with code 1.
+ */
+export function runUntilStopped({ logger, stop }: Stoppable): void {
+  let stopping = false;
+
+  const end = async (reason: string, failed: boolean) => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    logger.log("info", "stopping", { reason });
+    const finished = await stop().catch(() => false);
+    logger.log("info", "stopped", { finished });
+    process.exit(failed || !finished ? 1 : 0);
+  };
+
+  process.on("SIGTERM", () => void end("SIGTERM", false));
+  process.on("SIGINT", () => void end("SIGINT", false));
+  for (const event of ["uncaughtException", "unhandledRejection"] as const) {
+    process.on(event, (error: unknown) => {
+      logger.log("error", event, { error: describeError(error) });
+      if (!stopping) void end(event, true);
+    });
+  }
+}

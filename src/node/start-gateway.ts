@@ -1,0 +1,116 @@
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { createAdaptorServer } from "@hono/node-server";
+import { type Config, loadConfig } from "../config.ts";
+import { createGateway } from "../gateway.ts";
+import { MemorySessionStore } from "../identity/memory-session-store.ts";
+import type { Lifecycle } from "../ports.ts";
+import { createLogger, type Logger } from "../telemetry/logger.ts";
+import { createNodeTransports } from "./transports.ts";
+
+export interface StartOptions {
+  /** The variables of contract.md section 5. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Takes one line of the log; standard output unless told. */
+  readonly writeLog?: (line: string) => void;
+}
+
+export interface RunningGateway {
+  /** With the port that the system chose, where it did. */
+  readonly url: string;
+  readonly logger: Logger;
+  /**
+   * Takes no more requests, lets running ones finish for at most SHUTDOWN_GRACE, and answers whether all of them did.
+   */
+  stop(): Promise<boolean>;
+}
+
+/** Node's own limits on a connection: what a slow or endless client can hold. */
+const SERVER_OPTIONS = {
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  connectionsCheckingInterval: 2_000,
+  /** Longer than a balancer keeps an idle connection (60 s is usual): the side that closes first loses no request. */
+  keepAliveTimeout: 65_000,
+  maxHeaderSize: 16_384,
+} as const;
+
+/** Starts the gateway in this process. Rejects with a ConfigError, or with the system's error where it cannot listen. */
+export async function startGateway({ env, writeLog = writeLine }: StartOptions): Promise<RunningGateway> {
+  const config = loadConfig(env, { protocol: "grpc" });
+  const logger = createLogger({ level: config.logLevel, write: writeLog, now: Date.now });
+  const { transports, close } = createNodeTransports(config.services);
+  let lifecycle: Lifecycle = "starting";
+  const background = new Set<Promise<void>>();
+  const gateway = await createGateway(config, {
+    now: Date.now,
+    writeLog,
+    transports,
+    fetch: globalThis.fetch,
+    sessions: new MemorySessionStore({ now: Date.now, accessLifetimeSeconds: config.accessLifetimeSeconds }),
+    keepAlive: (work) => {
+      background.add(work);
+      void work.finally(() => background.delete(work));
+    },
+    lifecycle: () => lifecycle,
+  });
+  const server = createAdaptorServer({ fetch: gateway.fetch, serverOptions: SERVER_OPTIONS }) as Server;
+  try {
+    await listen(server, config);
+  } catch (error) {
+    close();
+    throw error;
+  }
+  lifecycle = "ready";
+  const url = urlOf(server, config.host);
+  logger.log("info", "listening", { url });
+  logger.log("warn", "sessions are kept in this process: they end with it, and other instances do not know them");
+
+  return {
+    url,
+    logger,
+    async stop() {
+      lifecycle = "stopping";
+      const drained = await drain(server, config.shutdownGraceMs);
+      await Promise.all(background);
+      close();
+      return drained;
+    },
+  };
+}
+
+function listen(server: Server, { host, port }: Config): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+}
+
+/** Waits for running requests, then cuts what is left. */
+function drain(server: Server, graceMs: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    let cut = false;
+    const timer = setTimeout(() => {
+      cut = true;
+      server.closeAllConnections();
+    }, graceMs);
+    server.close(() => {
+      clearTimeout(timer);
+      resolve(!cut);
+    });
+    server.closeIdleConnections();
+  });
+}
+
+function urlOf(server: Server, host: string): string {
+  const { port } = server.address() as AddressInfo;
+  const everywhere = host === "0.0.0.0" || host === "::";
+  return `http://${everywhere ? "localhost" : host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
+function writeLine(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

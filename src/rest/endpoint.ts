@@ -1,0 +1,105 @@
+import { create, type DescMessage, type DescService, type Message, type MessageInitShape } from "@bufbuild/protobuf";
+import { createContextValues, type HandlerContext } from "@connectrpc/connect";
+import { type RequestContext, requestContextKey } from "../context.ts";
+import { rpcName } from "../contract/policy.ts";
+import { compileRequestReader } from "./bind-request.ts";
+import { RestHandlerContext } from "./handler-context.ts";
+import type { HttpBinding } from "./http-binding.ts";
+import { type CapturedValues, pathCapture } from "./path-capture.ts";
+import { compileRenderer } from "./render-response.ts";
+
+/** The implementation of each service, as for Connect's router. */
+export type Implementations = ReadonlyMap<DescService, object>;
+
+/** One request to one binding, as far as the edge has let it through. */
+export interface EndpointRequest {
+  readonly request: Request;
+  /** Canonical (canonical-path.ts). */
+  readonly path: string;
+  readonly captured: CapturedValues;
+  /** Undefined for an empty one. */
+  readonly body: Uint8Array | undefined;
+  readonly context: RequestContext;
+  /** The problem body of an error after a stream's first message, when the status is gone. Called once; logs it. */
+  readonly lateProblem: (error: unknown) => { readonly body: object };
+}
+
+/** A binding, ready to answer: everything about it is decided. */
+export interface Endpoint {
+  readonly readsBody: boolean;
+  /** False where the body is google.api.HttpBody, which may be anything. */
+  readonly readsJson: boolean;
+  capture(path: string): CapturedValues;
+  /** The value of the policy's self_field in the path. */
+  selfId(captured: CapturedValues): string | undefined;
+  /** Binds and validates the request, calls the implementation, renders what it answers. */
+  answer(request: EndpointRequest): Promise<Response>;
+}
+
+/** Compiles a binding. Throws where its service has no implementation of the rpc, or its field rules are wrong. */
+export function createEndpoint(binding: HttpBinding, implementations: Implementations, now: () => number): Endpoint {
+  const { rpc, template, policy } = binding;
+  const read = compileRequestReader(binding);
+  const renderer = compileRenderer(binding);
+  const call = implementationOf(rpc, implementations);
+  const selfIndex = template.variables.findIndex(({ fieldPath }) => fieldPath.join(".") === policy.selfField);
+
+  return {
+    readsBody: binding.body.kind !== "none",
+    readsJson: !takesAnyBody(binding),
+    capture: pathCapture(template),
+    selfId: (captured) => captured[selfIndex],
+
+    async answer({ request, path, captured, body, context, lateProblem }) {
+      const query = queryOf(request.url);
+      const contentType = request.headers.get("content-type") ?? undefined;
+      const message = read({ pathValues: captured, query, body, contentType });
+      const values = createContextValues().set(requestContextKey, context);
+      const remainingMs = () => Math.max(0, context.deadlineAtMs - now());
+      const handlerContext = new RestHandlerContext({ method: rpc, request, values, remainingMs });
+      const answer = call(message, handlerContext);
+      if (rpc.methodKind === "unary") {
+        const output = create(rpc.output, await (answer as Promise<MessageInit>));
+        return renderer.unary(output, { path, query }, handlerContext.setHeaders);
+      }
+      return renderer.stream(createEach(rpc.output, answer as AsyncIterable<MessageInit>), {
+        accept: request.headers.get("accept"),
+        problemOf: lateProblem,
+        responseHeader: handlerContext.responseHeader,
+        onCancel: () => handlerContext.abort(),
+      });
+    },
+  };
+}
+
+type MessageInit = MessageInitShape<DescMessage>;
+
+/** Implementations may yield plain objects, as they may return them. */
+async function* createEach(output: DescMessage, inits: AsyncIterable<MessageInit>): AsyncGenerator<Message> {
+  for await (const init of inits) yield create(output, init);
+}
+
+type Call = (request: Message, context: HandlerContext) => unknown;
+
+function implementationOf(rpc: HttpBinding["rpc"], implementations: Implementations): Call {
+  const service = implementations.get(rpc.parent) as Record<string, Call> | undefined;
+  const call = service?.[rpc.localName];
+  if (call === undefined) throw new Error(`${rpcName(rpc)} has no implementation`);
+  // Through the service, so that an implementation may be a class.
+  return (request, context) => service![rpc.localName]!(request, context);
+}
+
+const HTTP_BODY = "google.api.HttpBody";
+
+function takesAnyBody({ rpc, body }: HttpBinding): boolean {
+  if (body.kind === "field") return body.field.message?.typeName === HTTP_BODY;
+  return body.kind === "message" && rpc.input.typeName === HTTP_BODY;
+}
+
+/** The raw query without `?` and without a fragment. */
+function queryOf(url: string): string {
+  const start = url.indexOf("?");
+  if (start < 0) return "";
+  const fragment = url.indexOf("#", start);
+  return url.slice(start + 1, fragment < 0 ? undefined : fragment);
+}
