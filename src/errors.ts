@@ -1,4 +1,4 @@
-import { Code, ConnectError } from "@connectrpc/connect";
+import { Code } from "@connectrpc/connect";
 
 /**
  * Every code that a client can read in a problem body, with its HTTP status and the code that Connect and gRPC-Web
@@ -50,8 +50,11 @@ export interface GatewayErrorOptions {
 /**
  * An answer other than success that we mean to give. Its message is written for the client. Whatever else is thrown
  * is a bug and answered as INTERNAL (see toGatewayError).
+ *
+ * No subclass of ConnectError: that class decides `instanceof` by itself, and says yes to any ConnectError for a
+ * subclass too.
  */
-export class GatewayError extends ConnectError {
+export class GatewayError extends Error {
   override name = "GatewayError";
   readonly errorCode: ErrorCode;
   readonly violations: readonly Violation[];
@@ -59,7 +62,7 @@ export class GatewayError extends ConnectError {
   readonly headers: Readonly<Record<string, string>>;
 
   constructor(errorCode: ErrorCode, message: string, options: GatewayErrorOptions = {}) {
-    super(message, ERROR_CODES[errorCode].connect, undefined, undefined, options.cause);
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.errorCode = errorCode;
     this.violations = options.violations ?? [];
     this.retryAfterSeconds = options.retryAfterSeconds;

@@ -46,9 +46,9 @@ function levelOf(failure: GatewayError | undefined, level: LogLevel): LogLevel {
 }
 
 /** What an operator needs to know and a client must not. A stack helps with our own failures only. */
-function explain({ status, cause, rawMessage }: GatewayError): unknown {
-  if (status >= 500) return describeError(cause ?? rawMessage);
-  return cause instanceof Error ? cause.message : rawMessage;
+function explain({ status, cause, message }: GatewayError): unknown {
+  if (status >= 500) return describeError(cause ?? message);
+  return cause instanceof Error ? cause.message : message;
 }
 
 function traceIdOf(traceparent: string | undefined): string | undefined {

@@ -51,8 +51,7 @@ const TITLES: Readonly<Record<(typeof ERROR_CODES)[ErrorCode]["status"], string>
 /** What a client is told of an error. Its cause and its stack stay here. */
 export function problemOf(error: GatewayError, { requestId, instance }: ProblemRequest): Problem {
   const { status } = ERROR_CODES[error.errorCode];
-  // ConnectError's `message` begins with the gRPC code; `rawMessage` is the text alone.
-  const text = error.rawMessage;
+  const text = error.message;
   const body: ProblemBody = {
     type: "about:blank",
     title: TITLES[status],
