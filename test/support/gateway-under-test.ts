@@ -1,0 +1,128 @@
+import { randomBytes } from "node:crypto";
+import { type PlatformOptions, type RunningPlatform, startPlatform } from "#platform/platform.ts";
+import { type RunningGateway, startGateway } from "#src/node/start-gateway.ts";
+import { UPSTREAM_SERVICES } from "#src/upstream/services.ts";
+
+/** A gateway in front of a platform of its own, both over real sockets on ports that the system chose. */
+export interface GatewayUnderTest {
+  /** Without a slash at its end. */
+  readonly url: string;
+  readonly platform: RunningPlatform;
+  /** What the gateway has logged so far, a parsed object a line. */
+  readonly log: readonly Record<string, unknown>[];
+  stop(): Promise<void>;
+}
+
+export interface GatewayUnderTestOptions {
+  /** Variables of contract.md section 5 beside the addresses and the secret. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly platform?: PlatformOptions;
+}
+
+const ADMIN = { email: "root@devmatch.example", password: "Adm1nistrator" };
+
+/** Every port but 0 would collide with somebody on a shared machine. */
+const ANY_PORTS = { users: 0, tasks: 0, recommendation: 0, orchestrator: 0, presence: 0 };
+
+/** Starts a platform with cheap password hashes, and a Node gateway in front of it. */
+export async function startGatewayUnderTest(options: GatewayUnderTestOptions = {}): Promise<GatewayUnderTest> {
+  const platform = await startPlatform({
+    ports: ANY_PORTS,
+    admin: ADMIN,
+    scryptCost: 1024,
+    log: () => {},
+    ...options.platform,
+    only: undefined,
+  });
+  const log: Record<string, unknown>[] = [];
+  const gateway: RunningGateway = await startGateway({
+    env: {
+      GATEWAY_HOST: "127.0.0.1",
+      GATEWAY_PORT: "0",
+      JWT_SECRET: randomBytes(32).toString("hex"),
+      SHUTDOWN_GRACE: "5",
+      ...serviceAddresses(platform),
+      ...options.env,
+    },
+    writeLog: (line) => log.push(JSON.parse(line)),
+  });
+  return {
+    url: gateway.url,
+    platform,
+    log,
+    async stop() {
+      await gateway.stop();
+      await platform.stop();
+    },
+  };
+}
+
+/** The variables that point a gateway at a platform. */
+export function serviceAddresses({ services }: RunningPlatform): Record<string, string> {
+  const rows = UPSTREAM_SERVICES.map(({ key, urlVariable }) => [urlVariable, services[key].url]);
+  return { ...Object.fromEntries(rows), PRESENCE_SERVICE_URL: services.presence.url };
+}
+
+export interface CallOptions {
+  readonly token?: string | undefined;
+  /** Sent as JSON, unless it is text or bytes, which are sent as they are. */
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  /** Parsed where it is JSON, else the text. */
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape and assert what they find.
+  readonly body: any;
+}
+
+/** One call as a client makes it: `call(gateway.url, "GET /api/v1/tasks?limit=1", { token })`. */
+export async function call(url: string, request: string, { token, body, headers }: CallOptions = {}): Promise<Answer> {
+  const [method, path] = request.split(" ", 2) as [string, string];
+  const raw = typeof body === "string" || body instanceof Uint8Array;
+  const response = await fetch(`${url}${path}`, {
+    method,
+    redirect: "manual",
+    headers: {
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...headers,
+    },
+    ...(body === undefined ? {} : { body: (raw ? body : JSON.stringify(body)) as BodyInit }),
+  });
+  const text = await response.text();
+  const json = response.headers.get("content-type")?.includes("json") && text !== "";
+  return { status: response.status, headers: response.headers, body: json ? JSON.parse(text) : text };
+}
+
+/** Somebody who is signed in. */
+export interface Person {
+  readonly userId: string;
+  readonly email: string;
+  readonly password: string;
+  readonly token: string;
+  readonly refreshToken: string;
+}
+
+let peopleSoFar = 0;
+
+/** Registers an account nobody has had before. */
+export async function register(url: string, userType: "CLIENT" | "DEVELOPER"): Promise<Person> {
+  peopleSoFar += 1;
+  const email = `person-${peopleSoFar}-${randomBytes(4).toString("hex")}@devmatch.example`;
+  const password = "Correct-horse-1";
+  const body = { email, password, display_name: `Person ${peopleSoFar}`, user_type: userType };
+  return personFrom(await call(url, "POST /api/v1/auth/register", { body }), email, password);
+}
+
+/** Signs the platform's administrator in. */
+export async function signInAdmin(url: string): Promise<Person> {
+  return personFrom(await call(url, "POST /api/v1/auth/login", { body: ADMIN }), ADMIN.email, ADMIN.password);
+}
+
+function personFrom({ status, body }: Answer, email: string, password: string): Person {
+  if (status >= 300) throw new Error(`could not sign in: ${status} ${JSON.stringify(body)}`);
+  return { userId: body.user.user_id, email, password, token: body.access_token, refreshToken: body.refresh_token };
+}
