@@ -16,7 +16,7 @@ export interface GatewayUnderTest {
 export interface GatewayUnderTestOptions {
   /** Variables of contract.md section 5 beside the addresses and the secret. */
   readonly env?: Readonly<Record<string, string>>;
-  readonly platform?: PlatformOptions;
+  readonly platform?: Omit<PlatformOptions, "only">;
 }
 
 const ADMIN = { email: "root@devmatch.example", password: "Adm1nistrator" };
@@ -32,7 +32,6 @@ export async function startGatewayUnderTest(options: GatewayUnderTestOptions = {
     scryptCost: 1024,
     log: () => {},
     ...options.platform,
-    only: undefined,
   });
   const log: Record<string, unknown>[] = [];
   const gateway: RunningGateway = await startGateway({
