@@ -20,9 +20,9 @@ export interface RunServiceOptions {
   /** For the message about a port that is taken: what is being started, and the variable that moves it. */
   label: string;
   portVariable: string;
-  /** Asks calls in flight to end, and settles when they have. */
+  /** Asks calls in flight to end, settles when they have, and lets go of idle connections. */
   drain(): Promise<void>;
-  /** How long `stop` waits for that, in milliseconds. Default 500: clients of a local platform have nothing to lose. */
+  /** How long `stop` waits for that, in milliseconds. Default 500: clients of a local platform lose little. */
   graceMs?: number;
 }
 
@@ -39,7 +39,7 @@ export async function runService(options: RunServiceOptions): Promise<RunningSer
   let stopped: Promise<void> | undefined;
   async function stop(): Promise<void> {
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    await within(graceMs, drain());
+    await within(graceMs, Promise.all([closed, drain()]));
     for (const socket of sockets) socket.destroy();
     await closed;
   }
@@ -63,7 +63,7 @@ function urlOf(host: string, port: number): string {
   return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
-async function within(ms: number, work: Promise<void>): Promise<void> {
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const timeUp = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, ms);

@@ -1,12 +1,20 @@
 import { createServer as createHttp1Server, type RequestListener } from "node:http";
 import { createServer as createHttp2Server } from "node:http2";
 import { createServer, type Server, type Socket } from "node:net";
-import { protocolOf } from "./http-preface.ts";
+import { createCallsInFlight } from "./calls-in-flight.ts";
+import { type Protocol, protocolOf } from "./http-preface.ts";
 
 /** Limits of a shared port; the defaults suit a local run. */
 export interface SharedPortOptions {
   /** How long a peer may take until its first bytes tell what it speaks, in milliseconds. Default 10 000. */
   firstBytesTimeoutMs?: number;
+}
+
+/** A server for two protocols. */
+export interface SharedPort {
+  readonly server: Server;
+  /** Closes connections as they become idle, and settles when every request that has come is answered. */
+  drain(): Promise<void>;
 }
 
 /**
@@ -16,53 +24,71 @@ export interface SharedPortOptions {
  * first bytes, puts them back, and hands the socket to the one of two servers that never listen themselves: emitting
  * `connection` is the documented way to do so.
  */
-export function createSharedPort(listener: RequestListener, options: SharedPortOptions = {}): Server {
+export function createSharedPort(listener: RequestListener, options: SharedPortOptions = {}): SharedPort {
   const { firstBytesTimeoutMs = 10_000 } = options;
-  const http1 = createHttp1Server({ headersTimeout: 10_000 }, listener);
-  // The adapter behind the listener takes requests of both; Node's types for them are separate.
-  const http2 = createHttp2Server(listener as unknown as Parameters<typeof createHttp2Server>[1]);
-  // An HTTP/1.1 server watches over its time limits from when it listens, which this one never does.
-  http1.emit("listening");
+  const calls = createCallsInFlight();
+  const counted: RequestListener = (request, response) => {
+    calls.add(response);
+    listener(request, response);
+  };
+  const http1 = createHttp1Server({ headersTimeout: 10_000 }, counted);
+  // A listener on Node's compatible API takes requests of both; the types of the two are separate.
+  const http2 = createHttp2Server(counted as unknown as Parameters<typeof createHttp2Server>[1]);
+  const undecided = new Set<Socket>();
 
   // Half-open, as Node's HTTP server wants it: a client may end its side and still read the answer.
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     // A peer that vanishes is no news, at any time; without a listener it would end the process.
     socket.on("error", () => {});
-    handOver(socket, firstBytesTimeoutMs, {
-      h2c: () => http2.emit("connection", socket),
-      "http/1.1": () => http1.emit("connection", socket),
+    undecided.add(socket);
+    handOver(socket, firstBytesTimeoutMs, (protocol) => {
+      undecided.delete(socket);
+      if (protocol === "h2c") http2.emit("connection", socket);
+      if (protocol === "http/1.1") http1.emit("connection", socket);
     });
   });
-  // `close` ends their timers; that they never listened is an error they only tell a callback.
-  server.on("close", () => {
+  // An HTTP/1.1 server watches over its time limits from when it listens, which this one never does by itself.
+  server.on("listening", () => http1.emit("listening"));
+
+  /** Says goodbye to HTTP/2 clients, and closes what is idle. That these two never listened is no error here. */
+  function windDown(): void {
+    for (const socket of undecided) socket.destroy();
     http1.close();
     http2.close();
-  });
-  return server;
+  }
+  return {
+    server,
+    async drain() {
+      windDown();
+      await calls.ended();
+      // And what has become idle since: HTTP/1.1 would keep such a connection for the next request.
+      windDown();
+    },
+  };
 }
 
-/** Reads until the bytes tell the protocol, puts them back and calls its taker. Gives up on a peer that ends or waits. */
-function handOver(socket: Socket, timeoutMs: number, takers: Record<"h2c" | "http/1.1", () => void>): void {
+/**
+ * Reads until the bytes tell the protocol, puts them back and hands the socket over. Gives up, with no protocol, on a
+ * peer that ends or waits.
+ */
+function handOver(socket: Socket, timeoutMs: number, take: (protocol: Protocol | undefined) => void): void {
   let seen: Buffer = Buffer.alloc(0);
   const giveUp = () => socket.destroy();
   const timer = setTimeout(giveUp, timeoutMs);
-  const stop = () => {
+  function decide(protocol: Protocol | undefined): void {
     clearTimeout(timer);
-    socket.off("readable", look);
-    socket.off("end", giveUp);
-    socket.off("close", stop);
-  };
+    socket.off("readable", look).off("end", giveUp).off("close", decideNone);
+    take(protocol);
+  }
+  const decideNone = () => decide(undefined);
   function look(): void {
     for (let chunk: Buffer | null = socket.read(); chunk !== null; chunk = socket.read()) {
       seen = Buffer.concat([seen, chunk]);
     }
     const protocol = protocolOf(seen);
     if (protocol === undefined) return;
-    stop();
     socket.unshift(seen);
-    takers[protocol]();
+    decide(protocol);
   }
-  socket.on("readable", look);
-  socket.on("end", giveUp);
-  socket.on("close", stop);
+  socket.on("readable", look).on("end", giveUp).on("close", decideNone);
 }

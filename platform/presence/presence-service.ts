@@ -3,7 +3,7 @@ import { getRequestListener } from "@hono/node-server";
 import { createCallsInFlight } from "../net/calls-in-flight.ts";
 import { createPresenceApp, type PresenceAppParts } from "./presence-app.ts";
 
-/** The Presence Service as a server that can be put on a port; `drain` settles when its calls have ended. */
+/** The Presence Service as a server that can be put on a port. */
 export function createPresenceService(parts: PresenceAppParts): { server: Server; drain(): Promise<void> } {
   const app = createPresenceApp(parts);
   // Hono would otherwise replace the process's Request and Response, which are not ours alone.
@@ -13,5 +13,10 @@ export function createPresenceService(parts: PresenceAppParts): { server: Server
     calls.add(response);
     void answer(request, response);
   });
-  return { server, drain: calls.ended };
+  async function drain(): Promise<void> {
+    await calls.ended();
+    // What was in use when the server closed, and would now be kept for the next request.
+    server.closeIdleConnections();
+  }
+  return { server, drain };
 }

@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Server } from "node:net";
 import type { DescService } from "@bufbuild/protobuf";
 import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import type { Logger } from "../logger.ts";
-import { createCallsInFlight } from "../net/calls-in-flight.ts";
 import { createSharedPort } from "../net/shared-port.ts";
 import { logCalls } from "./log-calls.ts";
 import { answerUnknownPath } from "./unknown-path.ts";
@@ -13,7 +13,7 @@ const maxMessageBytes = 4 * 1024 * 1024;
 
 /** A service that can be put on a port. */
 export interface RpcService {
-  server: ReturnType<typeof createSharedPort>;
+  server: Server;
   /** Aborts the calls in flight and settles when they have ended. */
   drain(): Promise<void>;
 }
@@ -21,7 +21,6 @@ export interface RpcService {
 /** Makes an implementation a server for gRPC, gRPC-Web and Connect. */
 export function createRpcService<S extends DescService>(service: S, impl: ServiceImpl<S>, log: Logger): RpcService {
   const shutdown = new AbortController();
-  const calls = createCallsInFlight();
   const answer = connectNodeAdapter({
     routes: (router) => router.service(service, impl),
     interceptors: [logCalls(log)],
@@ -29,8 +28,7 @@ export function createRpcService<S extends DescService>(service: S, impl: Servic
     shutdownSignal: shutdown.signal,
     fallback: (request, response) => answerUnknownPath(request as IncomingMessage, response as ServerResponse),
   });
-  const server = createSharedPort((request, response) => {
-    calls.add(response);
+  const { server, drain } = createSharedPort((request, response) => {
     try {
       answer(request, response);
     } catch (error) {
@@ -43,7 +41,7 @@ export function createRpcService<S extends DescService>(service: S, impl: Servic
     server,
     drain() {
       shutdown.abort(new ConnectError("the service is stopping", Code.Unavailable));
-      return calls.ended();
+      return drain();
     },
   };
 }

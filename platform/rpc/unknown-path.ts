@@ -10,10 +10,12 @@ export function answerUnknownPath(request: IncomingMessage, response: ServerResp
   request.resume();
   const type = request.headers["content-type"] ?? "";
   if (type.startsWith("application/grpc")) {
-    const message = encodeURIComponent("this service has no such method");
-    response.writeHead(200, { "content-type": type, "grpc-status": Code.Unimplemented, "grpc-message": message });
+    // Not `writeHead`, which would send them at once: only headers that end the stream count as trailers.
+    response.setHeader("content-type", type);
+    response.setHeader("grpc-status", Code.Unimplemented);
+    response.setHeader("grpc-message", encodeURIComponent("this service has no such method"));
   } else {
-    response.writeHead(404);
+    response.statusCode = 404;
   }
   response.end();
 }

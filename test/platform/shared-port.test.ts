@@ -16,17 +16,18 @@ const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /** A server that answers with the protocol it was asked in. */
 async function startServer(options?: SharedPortOptions): Promise<number> {
-  const server = createSharedPort((request, response) => {
+  const { server, drain } = createSharedPort((request, response) => {
     request.resume();
     response.end(request.httpVersion);
-  }, options).listen(0, "127.0.0.1");
+  }, options);
+  server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const sockets = new Set<Socket>();
   server.on("connection", (socket) => sockets.add(socket));
   onTestFinished(async () => {
     for (const socket of sockets) socket.destroy();
     server.close();
-    await once(server, "close");
+    await Promise.all([drain(), once(server, "close")]);
   });
   return (server.address() as AddressInfo).port;
 }
