@@ -14,8 +14,10 @@ export function fieldReader(field: DescField): (message: Message) => unknown {
       return member.case === name ? member.value : undefined;
     };
   }
-  if (field.presence === FeatureSet_FieldPresence.IMPLICIT) return (message) => properties(message)[name];
-  // proto2 and editions keep the default of an unset field on the prototype.
+  if (field.presence === FeatureSet_FieldPresence.IMPLICIT || field.fieldKind === "message") {
+    return (message) => properties(message)[name];
+  }
+  // proto2 and editions keep the default of an unset scalar or enum on the prototype.
   return (message) => (Object.hasOwn(message, name) ? properties(message)[name] : undefined);
 }
 

@@ -4,7 +4,7 @@
  */
 import { type DescEnum, ScalarType } from "@bufbuild/protobuf";
 import { base64Encode } from "@bufbuild/protobuf/wire";
-import { shortEnumName } from "./enum-names.ts";
+import { shortName } from "../contract/enum-names.ts";
 
 /** Writes one value as JSON text. */
 export type WriteJson<T = unknown> = (value: T) => string;
@@ -43,7 +43,7 @@ export function enumWriter(type: DescEnum): WriteJson {
   const names = new Map<number, string>();
   for (const value of type.values) {
     // Of values that share a number (allow_alias) the first declared names it.
-    if (!names.has(value.number)) names.set(value.number, writeString(shortEnumName(value)));
+    if (!names.has(value.number)) names.set(value.number, writeString(shortName(value)));
   }
   return ((number: number) => names.get(number) ?? String(number)) as WriteJson;
 }

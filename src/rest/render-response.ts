@@ -1,5 +1,4 @@
 import type { Message } from "@bufbuild/protobuf";
-import { PolicyError } from "../contract/policy.ts";
 import type { HttpBinding } from "./http-binding.ts";
 import { compilePageHeaders, type RequestUrl } from "./page-headers.ts";
 import { compileStreamRenderer, type StreamOptions } from "./render-stream.ts";
@@ -21,13 +20,10 @@ export interface Renderer {
   stream(messages: AsyncIterable<Message>, options: StreamOptions): Promise<Response>;
 }
 
-/** Compiles a binding's renderer. Throws a PolicyError for a stream that would have to answer 204. */
+/** Compiles a binding's renderer. The binding has been checked: no stream has the status 204 (policy-fit.ts). */
 export function compileRenderer(binding: HttpBinding): Renderer {
   const { rpc, policy } = binding;
   const status = policy.successStatus;
-  if (status === NO_CONTENT && rpc.methodKind === "server_streaming") {
-    throw new PolicyError(rpc, "streams and yet has success_status 204");
-  }
   const body = compileResponseBody(binding);
   const caching = policy.noStore ? { "cache-control": "no-store" } : {};
   const json = { ...caching, "content-type": "application/json" };
