@@ -1,7 +1,8 @@
 import type { HttpBinding } from "./http-binding.ts";
 import type { PathTemplate, Segment } from "./path-template.ts";
 
-type Route = Pick<HttpBinding, "method" | "template">;
+/** What a request is matched with. */
+export type Route = Pick<HttpBinding, "method" | "template">;
 
 /** A template that has ended goes before `**`, the only segment that can match the same path from there on. */
 const ENDED = 0;
