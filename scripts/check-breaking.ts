@@ -10,8 +10,9 @@ const commitOf = (name: string) => {
   return status === 0 ? stdout.trim() : undefined;
 };
 
-const head = git("rev-parse", "HEAD");
+const head = commitOf("HEAD");
 const main = commitOf(process.env.BREAKING_BASE ?? "origin/main") ?? commitOf("main");
+// Outside of a checkout there is none of them.
 const base = main === undefined || main === head ? commitOf("HEAD^") : main;
 const hasContract = base !== undefined && git("ls-tree", "--name-only", base, "buf.yaml", "proto/").includes("proto");
 
