@@ -114,7 +114,7 @@ function holdsManyHttpBodies(field: DescField): boolean {
  * A field has one source: the body's field must not be a variable. And what is bound must be able to be set together:
  * two members of a oneof never are.
  */
-export function checkOneofs(variables: readonly FieldPath[], body: BodyBinding, report: Report): void {
+export function checkBoundTogether(variables: readonly FieldPath[], body: BodyBinding, report: Report): void {
   const bodyField = body.kind === "field" ? body.field : undefined;
   if (bodyField !== undefined && variables.some((path) => path.length === 1 && path[0] === bodyField)) {
     report(`the body's field "${bodyField.name}" is a path variable too`);

@@ -2,7 +2,7 @@ import { type DescMethod, type DescService, getOption, hasOption } from "@bufbui
 import { PolicyError, policyOf, type RpcPolicy, rpcName } from "../contract/policy.ts";
 import { http } from "../gen/google/api/annotations_pb.ts";
 import type { HttpRule } from "../gen/google/api/http_pb.ts";
-import { bodyBinding, checkOneofs, responseField, variableFields } from "./binding-fields.ts";
+import { bodyBinding, checkBoundTogether, responseField, variableFields } from "./binding-fields.ts";
 import { ContractError, type Report } from "./contract-error.ts";
 import type { HttpBinding } from "./http-binding.ts";
 import { type PathTemplate, parsePathTemplate, TemplateError } from "./path-template.ts";
@@ -91,7 +91,7 @@ function boundFields(rpc: DescMethod, rule: HttpRule, method: string, template: 
   const reportRule: Report = (problem) => report(`${method} "${template.source}": ${problem}`);
   const variables = variableFields(rpc.input, template, (problem) => report(`${method} ${problem}`));
   const body = bodyBinding(rpc.input, rule.body, method, reportRule);
-  checkOneofs(variables, body, reportRule);
+  checkBoundTogether(variables, body, reportRule);
   return { body, responseField: responseField(rpc.output, rule.responseBody, reportRule) };
 }
 

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { pathCapture } from "#src/rest/path-capture.ts";
 import { parsePathTemplate } from "#src/rest/path-template.ts";
@@ -59,5 +60,17 @@ const ROWS: readonly Row[] = [
 describe("pathCapture", () => {
   test.each(ROWS)("%s captures from %s the values %j: %s", (template, path, values) => {
     expect(pathCapture(parsePathTemplate(template))(path)).toEqual(values);
+  });
+
+  test("gives back whatever a client has encoded as Google's text says it must", () => {
+    const text = fc.string({ unit: "binary", minLength: 1 });
+    const segments = fc.array(text, { minLength: 1, maxLength: 4 });
+    const capture = pathCapture(parsePathTemplate("/v1/{id}/x/{rest=**}:go"));
+    fc.assert(
+      fc.property(text, segments, (id, rest) => {
+        const path = `/v1/${encodeURIComponent(id)}/x/${rest.map(encodeURIComponent).join("/")}:go`;
+        expect(capture(path)).toEqual([id, rest.map((each) => each.replaceAll("/", "%2F")).join("/")]);
+      }),
+    );
   });
 });
