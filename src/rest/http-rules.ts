@@ -63,8 +63,7 @@ function rulesOf(rpc: DescMethod, report: Report): readonly Rule[] {
 
 /** Undefined for a rule that has no template to speak of: nothing further can be checked. */
 function checkedRule(rpc: DescMethod, rule: HttpRule, report: Report): Rule | undefined {
-  if (rule.selector !== "")
-    report(`has the selector "${rule.selector}", which belongs into service configuration only`);
+  if (rule.selector !== "") report(`has the selector "${rule.selector}": that is for service configuration`);
   const pattern = patternOf(rule);
   if (pattern === undefined) {
     report("has an HTTP rule without a method and template");
@@ -103,16 +102,16 @@ function patternOf({ pattern }: HttpRule): { readonly method: string; readonly p
 }
 
 /** Methods that no rpc can have, and why. */
-const RESERVED_METHODS: Readonly<Record<string, string>> = {
-  HEAD: "HEAD is answered as GET without the body",
-  OPTIONS: "OPTIONS is answered by the gateway",
-  CONNECT: "CONNECT has no Request in the Fetch standard",
-  TRACE: "TRACE has no Request in the Fetch standard",
-  ALL: 'Hono takes ALL for any method: write "*" if that is meant',
-};
+const RESERVED_METHODS: ReadonlyMap<string, string> = new Map([
+  ["HEAD", "HEAD is answered as GET without the body"],
+  ["OPTIONS", "OPTIONS is answered by the gateway"],
+  ["CONNECT", "CONNECT has no Request in the Fetch standard"],
+  ["TRACE", "TRACE has no Request in the Fetch standard"],
+  ["ALL", 'Hono takes ALL for any method: write "*" if that is meant'],
+]);
 
 function checkMethod(method: string, report: Report): void {
-  const reserved = RESERVED_METHODS[method];
+  const reserved = RESERVED_METHODS.get(method);
   if (reserved !== undefined) report(reserved);
   else if (!/^(?:\*|[A-Z][A-Z0-9_-]*)$/.test(method)) report(`"${method}" is no HTTP method in upper case, nor "*"`);
 }

@@ -60,7 +60,7 @@ const RULES: readonly Row[] = [
   [
     "a selector",
     { http: httpRule("GET /v1/x", { selector: "test.v1.TestService.Rpc0" }) },
-    [`${RPC}: has the selector "test.v1.TestService.Rpc0", which belongs into service configuration only`],
+    [`${RPC}: has the selector "test.v1.TestService.Rpc0": that is for service configuration`],
     "an annotation already stands at its rpc",
   ],
   [
@@ -110,6 +110,12 @@ const METHODS: readonly Row[] = [
     { http: httpRule("list /v1/x") },
     [`${RPC}: list "/v1/x": "list" is no HTTP method in upper case, nor "*"`],
     "methods are case-sensitive: this one would never match",
+  ],
+  [
+    "a name that every object knows",
+    { http: httpRule("constructor /v1/x") },
+    [`${RPC}: constructor "/v1/x": "constructor" is no HTTP method in upper case, nor "*"`],
+    "it is no reserved word either",
   ],
   [
     "empty",
