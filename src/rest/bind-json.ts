@@ -1,7 +1,6 @@
 import { create, type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
-import { isWrapperDesc } from "@bufbuild/protobuf/wkt";
 import { shorten, type Violations } from "../contract/violations.ts";
-import { blank, type ValueReader, type ValueType, valueReader } from "./field-values.ts";
+import { blank, singularType, type ValueReader, type ValueType, valueReader } from "./field-values.ts";
 import { HELD, type HeldFields, type Hold } from "./held-fields.ts";
 import type { Json, JsonObject } from "./json-reader.ts";
 import { type AnyMessage, childOf, conflict, getField, otherMember, setField, setOwn } from "./message-fields.ts";
@@ -73,19 +72,6 @@ export function fieldReader(field: DescField): FieldReader {
   return value === undefined
     ? messageFieldReader(field as DescField & { message: DescMessage })
     : singularReader(field, value);
-}
-
-/** How protobuf-es keeps what a singular field holds. */
-export function singularType(field: DescField & { fieldKind: "scalar" | "enum" | "message" }): ValueType {
-  const unwrapped = field.fieldKind === "message" && field.oneof === undefined && isWrapperDesc(field.message);
-  const { scalar, enum: enumType, message } = field;
-  return {
-    scalar,
-    enum: enumType,
-    message,
-    longAsString: field.fieldKind === "scalar" && field.longAsString,
-    unwrapped,
-  };
 }
 
 function singularReader(field: DescField, reader: ValueReader): FieldReader {

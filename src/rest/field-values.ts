@@ -1,4 +1,4 @@
-import { create, type DescEnum, type DescMessage, type ScalarType } from "@bufbuild/protobuf";
+import { create, type DescEnum, type DescField, type DescMessage, type ScalarType } from "@bufbuild/protobuf";
 import { scalarZeroValue } from "@bufbuild/protobuf/reflect";
 import { AnySchema, isWrapperDesc } from "@bufbuild/protobuf/wkt";
 import { enumReader } from "./enum-values.ts";
@@ -25,6 +25,19 @@ export interface ValueType {
   readonly longAsString: boolean;
   /** protobuf-es keeps a wrapper in a singular field as its bare value. */
   readonly unwrapped: boolean;
+}
+
+/** How protobuf-es keeps what a singular field holds. */
+export function singularType(field: DescField & { fieldKind: "scalar" | "enum" | "message" }): ValueType {
+  const unwrapped = field.fieldKind === "message" && field.oneof === undefined && isWrapperDesc(field.message);
+  const { scalar, enum: enumType, message } = field;
+  return {
+    scalar,
+    enum: enumType,
+    message,
+    longAsString: field.fieldKind === "scalar" && field.longAsString,
+    unwrapped,
+  };
 }
 
 /** How this type is read, or undefined for a message with fields: those are read one by one. */

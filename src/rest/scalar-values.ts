@@ -23,7 +23,7 @@ const NOT_EXACT = new Refusal("must be written as a string, since JSON numbers a
 /** Beyond it a JSON number has probably been rounded by whoever wrote it. */
 const EXACT = 2n ** 53n;
 
-/** A run of plain digits that neither a double nor a 32-bit range check can get wrong. */
+/** What most integers are: so few plain digits that Number() is exact, and that only the sign can be out of range. */
 const SHORT_INTEGER = /^(?:0|-?[1-9][0-9]{0,8})$/;
 
 const BOOL: ScalarReader = {
@@ -82,26 +82,32 @@ function numeric(parse: (text: string) => Read, notOne: Refusal): ScalarReader {
 }
 
 function integer32(min: bigint, max: bigint): (text: string) => Read {
-  const shortest = Number(min);
   return (text) => {
-    if (SHORT_INTEGER.test(text)) {
-      const value = Number(text);
-      if (value >= shortest) return value;
-    }
+    const short = shortInteger(text, min);
+    if (short !== undefined) return short;
     const value = parseInteger(text, min, max);
     return value instanceof Refusal ? value : Number(value);
   };
 }
 
+function shortInteger(text: string, min: bigint): number | undefined {
+  if (!SHORT_INTEGER.test(text)) return undefined;
+  const value = Number(text);
+  return value >= min ? value : undefined;
+}
+
 function integer64(min: bigint, max: bigint, asString: boolean): ScalarReader {
   const keep = (value: bigint | Refusal): Read => (asString && typeof value === "bigint" ? String(value) : value);
-  const fromText = (text: string): Read => keep(parseInteger(text, min, max));
+  const parse = (text: string): bigint | Refusal => {
+    const short = shortInteger(text, min);
+    return short === undefined ? parseInteger(text, min, max) : BigInt(short);
+  };
   return {
-    fromText,
+    fromText: (text) => keep(parse(text)),
     fromJson: (json) => {
-      if (typeof json === "string") return fromText(json);
+      if (typeof json === "string") return keep(parse(json));
       if (!(json instanceof JsonNumber)) return NOT_WHOLE;
-      const value = parseInteger(json.text, min, max);
+      const value = parse(json.text);
       if (typeof value === "bigint" && (value > EXACT || value < -EXACT)) return NOT_EXACT;
       return keep(value);
     },

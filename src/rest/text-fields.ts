@@ -1,7 +1,6 @@
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { formatPath, type PathSegment, type Violations } from "../contract/violations.ts";
-import { singularType } from "./bind-json.ts";
-import { blank, isWellKnown, valueReader } from "./field-values.ts";
+import { blank, isWellKnown, singularType, valueReader } from "./field-values.ts";
 import { MAX_DEPTH } from "./json-reader.ts";
 import { type AnyMessage, childOf, conflict, getField, otherMember, setField } from "./message-fields.ts";
 import { Refusal } from "./refusal.ts";
