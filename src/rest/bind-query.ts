@@ -25,7 +25,7 @@ export function queryBinder(desc: DescMessage, held: HeldFields | "nothing") {
     const text = decode(rawText);
     const target = name === undefined ? MALFORMED : findParameter(name);
     if (target instanceof Refusal) {
-      violations.addAt([shorten(name ?? rawName)], target.message, formatPath);
+      violations.addAt([shorten(name ?? rawName) || "="], target.message, formatPath);
       return;
     }
     const problem = text === undefined ? MALFORMED.message : problemOf(target, sent);
@@ -37,6 +37,7 @@ export function queryBinder(desc: DescMessage, held: HeldFields | "nothing") {
   /** `tags[]` is how axios and PHP write `tags`, and means nothing for a parameter that does not repeat. */
   function findParameter(name: string): TextField | Refusal {
     if (held === "nothing") return UNKNOWN;
+    if (name === "") return NAMELESS;
     if (!name.endsWith("[]")) return findTextField(desc, name.split("."));
     const target = findTextField(desc, name.slice(0, -2).split("."));
     return target instanceof Refusal || target.repeated ? target : UNKNOWN;
@@ -50,6 +51,7 @@ export function queryBinder(desc: DescMessage, held: HeldFields | "nothing") {
 }
 
 const UNKNOWN = new Refusal("is not a known parameter");
+const NAMELESS = new Refusal("has no name");
 const MALFORMED = new Refusal("has malformed percent-encoding");
 
 /** A name without `=` has the empty value. */
