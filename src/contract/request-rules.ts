@@ -1,4 +1,11 @@
-import { create, type DescMessage, type DescMethod, isFieldSet, type Message } from "@bufbuild/protobuf";
+import {
+  create,
+  type DescField,
+  type DescMessage,
+  type DescMethod,
+  isFieldSet,
+  type Message,
+} from "@bufbuild/protobuf";
 import type { FieldMask } from "@bufbuild/protobuf/wkt";
 import type { Violation } from "../errors.ts";
 import { type MessageRules, messageRules } from "./field-rules.ts";
@@ -15,8 +22,7 @@ export type RequestRules = (request: Message, violations: Violations) => void;
  */
 export function compileValidator(method: DescMethod, policy: RpcPolicy): (request: Message) => Violation[] {
   const partial = partialUpdateOf(method, policy);
-  const names = partial?.changes.message.fields.map((field) => field.name) ?? [];
-  const check = requestRules(method.input, partial, names);
+  const check = requestRules(method.input, partial && withSetFields(partial));
   return (request) => {
     const violations = new Violations();
     check(request, violations);
@@ -24,26 +30,37 @@ export function compileValidator(method: DescMethod, policy: RpcPolicy): (reques
   };
 }
 
+/** What the rules of a partial update need to know beside its fields. */
+export interface PartialRules extends PartialUpdate {
+  /** The fields that a client is told of when it changes none. */
+  readonly changeable: readonly string[];
+  /** What an empty mask names of these changes, if there are any. */
+  readonly withoutMask: (changes: Message | undefined) => MaskTree;
+}
+
+/** A caller without a mask means the fields that it has set; REST has seen the JSON and knows better. */
+function withSetFields(partial: PartialUpdate): PartialRules {
+  const { fields } = partial.changes.message;
+  return {
+    ...partial,
+    changeable: fields.map((field) => field.name),
+    withoutMask: (changes) => setFields(fields, changes),
+  };
+}
+
 /**
- * The rules of a request. In a partial update those of the changes apply to what the mask names, or to what is set
- * where the mask is empty, and everything else is checked as ever. `changeable` are the fields that a client is told
- * of when it changes none.
+ * The rules of a request. In a partial update those of the changes apply to exactly what the mask names, and everything
+ * else is checked as ever.
  */
-export function requestRules(
-  input: DescMessage,
-  partial: PartialUpdate | undefined,
-  changeable: readonly string[],
-): RequestRules {
+export function requestRules(input: DescMessage, partial: PartialRules | undefined): RequestRules {
   const rules = messageRules(input);
-  if (partial === undefined) return rules.check;
-  return partialRules(input, rules, partial, changeable);
+  return partial === undefined ? rules.check : partialRules(input, rules, partial);
 }
 
 function partialRules(
   input: DescMessage,
   rules: MessageRules,
-  { mask, changes }: PartialUpdate,
-  changeable: readonly string[],
+  { mask, changes, changeable, withoutMask }: PartialRules,
 ): RequestRules {
   const changeRules = messageRules(changes.message);
   const others = input.fields.filter((field) => field !== changes);
@@ -54,7 +71,7 @@ function partialRules(
     const named = namedFields(properties[mask.localName] as FieldMask | undefined, changes.message, (problem) =>
       violations.add(problem, mask.name),
     );
-    const tree = named ?? setFields(changes.message, sent);
+    const tree = named ?? withoutMask(sent);
     if (tree.size === 0 && named === undefined) {
       return violations.add(`must have at least one of ${changeable.join(", ")}`, changes.name);
     }
@@ -84,11 +101,7 @@ function namedFields(
   return tree;
 }
 
-function setFields(desc: DescMessage, message: Message | undefined): MaskTree {
-  const tree: MaskTree = new Map();
-  if (message === undefined) return tree;
-  for (const field of desc.fields) {
-    if (isFieldSet(message, field)) tree.set(field.name, "all");
-  }
-  return tree;
+function setFields(fields: readonly DescField[], message: Message | undefined): MaskTree {
+  if (message === undefined) return new Map();
+  return new Map(fields.filter((field) => isFieldSet(message, field)).map((field) => [field.name, "all"]));
 }

@@ -41,7 +41,7 @@ export function checkRulesFit(field: DescField, rules: FieldRules, kind: Kind): 
     if (!isFieldSet(rules, rule)) continue;
     const needs = APPLIES_TO[rule.name];
     const fits = needs === "anything" || needs === kind || (needs === "many" && many);
-    if (!fits) throw new RuleError(field, `${rule.name} is for ${plural(needs)}, and this is ${describe(field, kind)}`);
+    if (!fits) throw new RuleError(field, `${rule.name} is for ${plural(needs)}, not ${describe(field, kind)}`);
   }
   if (rules.patternMessage !== "" && rules.pattern === "")
     throw new RuleError(field, "has a pattern_message and no pattern");
@@ -55,8 +55,8 @@ function plural(needs: string | undefined): string {
 }
 
 function describe(field: DescField, kind: Kind): string {
-  const many = field.fieldKind === "list" ? "a repeated " : field.fieldKind === "map" ? "a map of " : "a ";
-  return many + kind;
+  if (field.fieldKind === "list") return `repeated ${kind}`;
+  return field.fieldKind === "map" ? `a map of ${kind}` : kind;
 }
 
 function checkRange(field: DescField, least: string, min: bigint | undefined, most: string, max?: bigint): void {

@@ -1,6 +1,6 @@
 import { create, type DescField, type Message } from "@bufbuild/protobuf";
 import { type PartialUpdate, partialUpdate } from "../contract/partial-update.ts";
-import { requestRules } from "../contract/request-rules.ts";
+import { type PartialRules, requestRules } from "../contract/request-rules.ts";
 import {
   type FieldPath,
   type Finding,
@@ -72,7 +72,7 @@ export function compileRequestReader(binding: HttpBinding): (input: BindInput) =
   const bind = compileBinder(binding);
   const pathHeld = pathFields(binding);
   const partial = partialOf(binding);
-  const check = requestRules(binding.rpc.input, partial, changeableFields(partial, pathHeld));
+  const check = requestRules(binding.rpc.input, partial && partialRules(partial, pathHeld));
   const naming = clientNaming(binding, pathHeld);
   return (input) => {
     const { message, findings } = bind(input);
@@ -105,10 +105,11 @@ function partialOf({ rpc, policy, method, body }: HttpBinding): PartialUpdate | 
   return isPartial && body.kind === "field" ? partialUpdate(rpc.input, body.field.name) : undefined;
 }
 
-function changeableFields(partial: PartialUpdate | undefined, pathHeld: HeldFields): string[] {
-  if (partial === undefined) return [];
+/** The mask has been made of the body, so an empty one means that the body names nothing. */
+function partialRules(partial: PartialUpdate, pathHeld: HeldFields): PartialRules {
   const { name, message } = partial.changes;
-  return message.fields.map((field) => field.name).filter((field) => !isHeld(pathHeld, [name, field]));
+  const changeable = message.fields.map((field) => field.name).filter((field) => !isHeld(pathHeld, [name, field]));
+  return { ...partial, changeable, withoutMask: () => new Map() };
 }
 
 /** Names from the body inwards: a client that sends `{"title": ""}` knows of no `changes.title`. */

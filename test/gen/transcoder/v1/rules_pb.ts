@@ -16,7 +16,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file transcoder/v1/rules.proto.
  */
 export const file_transcoder_v1_rules: GenFile = /*@__PURE__*/
-  fileDesc("Chl0cmFuc2NvZGVyL3YxL3J1bGVzLnByb3RvEg10cmFuc2NvZGVyLnYxIogNCgVSdWxlZBIdCghpZF92YWx1ZRgBIAEoCUIGmrUYAhABSAGIAQESHgoJbm90X2JsYW5rGAIgASgJQgaatRgCGAFIAogBARIcCgdtaW5fbGVuGAMgASgJQgaatRgCIANIA4gBARIcCgdtYXhfbGVuGAQgASgJQgaatRgCKANIBIgBARIkCgdwYXR0ZXJuGAUgASgJQg6atRgKMgheW2Etel0rJEgFiAEBEjYKD3BhdHRlcm5fbWVzc2FnZRgGIAEoCUIYmrUYFDIGXHB7THV9OgptdXN0IHNob3V0SAaIAQESGgoFZW1haWwYByABKAlCBpq1GAJAAUgHiAEBEh0KCGh0dHBfdXJsGAggASgJQgaatRgCSAFICIgBARIeCgJndBgJIAEoAUINmrUYCVEAAAAAAAAAAEgJiAEBEh8KA2d0ZRgKIAEoAUINmrUYCVkAAAAAAAAAAEgKiAEBEh4KAmx0GAsgASgBQg2atRgJYQAAAAAAACRASAuIAQESHwoDbHRlGAwgASgBQg2atRgJaQAAAAAAACRASAyIAQESIwoCaW4YDSABKAlCEpq1GA5yBW5vcnRocgVzb3V0aEgNiAEBEhoKBWl0ZW1zGA4gAygJQguatRgHKAR4AoABAxIvCgRtb29kGA8gASgOMhMudHJhbnNjb2Rlci52MS5Nb29kQgeatRgDiAEBSA6IAQESKwoFbW9vZHMYECADKA4yEy50cmFuc2NvZGVyLnYxLk1vb2RCB5q1GAOIAQESEAoDbG93GBEgASgBSA+IAQESEQoEaGlnaBgSIAEoAUgQiAEBEhUKCGxvd19sb25nGBMgASgDSBGIAQESFgoJaGlnaF9sb25nGBQgASgESBKIAQESLwoKbG9uZ19yYW5nZRgVIAEoA0IWmrUYElkAAAAAAADwP2kAAAAAAAAiQEgTiAEBEhwKBXNtYWxsGBYgAygFQg2atRgJYQAAAAAAACRAEioKBm5lc3RlZBgXIAEoCzIaLnRyYW5zY29kZXIudjEuUnVsZWROZXN0ZWQSKwoHbmVzdGVkcxgYIAMoCzIaLnRyYW5zY29kZXIudjEuUnVsZWROZXN0ZWQSMQoHYnlfbmFtZRgZIAMoCzIgLnRyYW5zY29kZXIudjEuUnVsZWQuQnlOYW1lRW50cnkSOwoGbGFiZWxzGBogAygLMiAudHJhbnNjb2Rlci52MS5SdWxlZC5MYWJlbHNFbnRyeUIJmrUYBSgEgAECEh4KDmFsd2F5c19jaGVja2VkGBsgASgJQgaatRgCKAUSNQoHd3JhcHBlZBgcIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5TdHJpbmdWYWx1ZUIGmrUYAiADEg8KB2RvdWJsZXMYHSADKAESEwoLZmxvYXRfdmFsdWUYHiABKAISGQoHYnlfcm9hZBgfIAEoCUIGmrUYAigDSAASLAoGYnlfc2VhGCAgASgLMhoudHJhbnNjb2Rlci52MS5SdWxlZE5lc3RlZEgAEhQKBGJsb2IYISABKAxCBpq1GAIoBBIhCgxyZXF1aXJlZF91cmwYIiABKAlCBpq1GAJIAUgUiAEBEigKBHdoZW4YIyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiYKBWV4dHJhGCQgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBpJCgtCeU5hbWVFbnRyeRILCgNrZXkYASABKAkSKQoFdmFsdWUYAiABKAsyGi50cmFuc2NvZGVyLnYxLlJ1bGVkTmVzdGVkOgI4ARotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBOiiitRgkCgsKA2xvdxIEaGlnaAoVCghsb3dfbG9uZxIJaGlnaF9sb25nQgUKA3dheUILCglfaWRfdmFsdWVCDAoKX25vdF9ibGFua0IKCghfbWluX2xlbkIKCghfbWF4X2xlbkIKCghfcGF0dGVybkISChBfcGF0dGVybl9tZXNzYWdlQggKBl9lbWFpbEILCglfaHR0cF91cmxCBQoDX2d0QgYKBF9ndGVCBQoDX2x0QgYKBF9sdGVCBQoDX2luQgcKBV9tb29kQgYKBF9sb3dCBwoFX2hpZ2hCCwoJX2xvd19sb25nQgwKCl9oaWdoX2xvbmdCDQoLX2xvbmdfcmFuZ2VCDwoNX3JlcXVpcmVkX3VybCJyCgtSdWxlZE5lc3RlZBIVCgV0aXRsZRgBIAEoCUIGmrUYAigFEigKBG5leHQYAiABKAsyGi50cmFuc2NvZGVyLnYxLlJ1bGVkTmVzdGVkEhkKBG11c3QYAyABKAlCBpq1GAIIAUgAiAEBQgcKBV9tdXN0ImoKElVwZGF0ZVJ1bGVkUmVxdWVzdBIjCgVydWxlZBgBIAEoCzIULnRyYW5zY29kZXIudjEuUnVsZWQSLwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrIsACCghSZXF1aXJlZBIZCgR0ZXh0GAEgASgJQgaatRgCCAFIAIgBARIdCg1pbXBsaWNpdF90ZXh0GAIgASgJQgaatRgCCAESFAoEbGlzdBgDIAMoCUIGmrUYAggBEjUKA21hcBgEIAMoCzIgLnRyYW5zY29kZXIudjEuUmVxdWlyZWQuTWFwRW50cnlCBpq1GAIIARIzCgdtZXNzYWdlGAUgASgLMhoudHJhbnNjb2Rlci52MS5SdWxlZE5lc3RlZEIGmrUYAggBEhoKA3VybBgGIAEoCUIImrUYBAgBSAFIAYgBARIfCg9pbXBsaWNpdF9udW1iZXIYByABKAVCBpq1GAIIARoqCghNYXBFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgcKBV90ZXh0QgYKBF91cmwiJAoMTGVuZ3RoT2ZCb29sEhQKBGZsYWcYASABKAhCBpq1GAIgASIsCg1Cb3VuZE9mU3RyaW5nEhsKBHRleHQYASABKAlCDZq1GAlZAAAAAAAA8D8iIwoKQmFkUGF0dGVybhIVCgR0ZXh0GAEgASgJQgeatRgDMgEoIiUKDUl0ZW1zT2ZTdHJpbmcSFAoEdGV4dBgBIAEoCUIGmrUYAngBIigKD1NwZWNpZmllZFN0cmluZxIVCgR0ZXh0GAEgASgJQgeatRgDiAEBIjQKEE1lc3NhZ2VPZk5vdGhpbmcSIAoEdGV4dBgBIAEoCUISmrUYDjoMbXVzdCBiZSBuaWNlIjQKCkVtcHR5UmFuZ2USJgoGbnVtYmVyGAEgASgBQhaatRgSWQAAAAAAABRAYQAAAAAAABRAIiUKC0VtcHR5TGVuZ3RoEhYKBHRleHQYASABKAlCCJq1GAQgBSgEIjsKC1Vua25vd25MZXNzEgsKA2xvdxgBIAEoARIMCgRoaWdoGAIgASgBOhGitRgNCgsKA2xvdxIEaGloZyI9Cg1MZXNzT2ZTdHJpbmdzEgsKA2xvdxgBIAEoCRIMCgRoaWdoGAIgASgJOhGitRgNCgsKA2xvdxIEaGlnaCI7Cg1OZXN0ZWRNaXN0YWtlEioKBWlubmVyGAEgASgLMhsudHJhbnNjb2Rlci52MS5MZW5ndGhPZkJvb2wqKwoETW9vZBIUChBNT09EX1VOU1BFQ0lGSUVEEAASDQoJTU9PRF9HT09EEAEy8gEKDFJ1bGVzU2VydmljZRJ3CgVDaGVjaxIULnRyYW5zY29kZXIudjEuUnVsZWQaFC50cmFuc2NvZGVyLnYxLlJ1bGVkIkKKtRgCCAGC0+STAjY6ASpaCxIJL3YxL3J1bGVzWhk6ASoiFC92MS9ydWxlcy97aWRfdmFsdWV9IgkvdjEvcnVsZXMSaQoLVXBkYXRlUnVsZWQSIS50cmFuc2NvZGVyLnYxLlVwZGF0ZVJ1bGVkUmVxdWVzdBoULnRyYW5zY29kZXIudjEuUnVsZWQiIZACAoq1GAIIAYLT5JMCEjoFcnVsZWQyCS92MS9ydWxlc2IGcHJvdG8z", [file_google_api_annotations, file_google_protobuf_field_mask, file_google_protobuf_struct, file_google_protobuf_timestamp, file_google_protobuf_wrappers, file_policy_v1_policy]);
+  fileDesc("Chl0cmFuc2NvZGVyL3YxL3J1bGVzLnByb3RvEg10cmFuc2NvZGVyLnYxIvYMCgVSdWxlZBIdCghpZF92YWx1ZRgBIAEoCUIGmrUYAhABSAGIAQESHgoJbm90X2JsYW5rGAIgASgJQgaatRgCGAFIAogBARIcCgdtaW5fbGVuGAMgASgJQgaatRgCIANIA4gBARIcCgdtYXhfbGVuGAQgASgJQgaatRgCKANIBIgBARIkCgdwYXR0ZXJuGAUgASgJQg6atRgKMgheW2Etel0rJEgFiAEBEjYKD3BhdHRlcm5fbWVzc2FnZRgGIAEoCUIYmrUYFDIGXHB7THV9OgptdXN0IHNob3V0SAaIAQESGgoFZW1haWwYByABKAlCBpq1GAJAAUgHiAEBEh0KCGh0dHBfdXJsGAggASgJQgaatRgCSAFICIgBARIeCgJndBgJIAEoAUINmrUYCVEAAAAAAAAAAEgJiAEBEh8KA2d0ZRgKIAEoAUINmrUYCVkAAAAAAAAAAEgKiAEBEh4KAmx0GAsgASgBQg2atRgJYQAAAAAAACRASAuIAQESHwoDbHRlGAwgASgBQg2atRgJaQAAAAAAACRASAyIAQESIwoCaW4YDSABKAlCEpq1GA5yBW5vcnRocgVzb3V0aEgNiAEBEhgKBWl0ZW1zGA4gAygJQgmatRgFKASAAQMSLwoEbW9vZBgPIAEoDjITLnRyYW5zY29kZXIudjEuTW9vZEIHmrUYA4gBAUgOiAEBEisKBW1vb2RzGBAgAygOMhMudHJhbnNjb2Rlci52MS5Nb29kQgeatRgDiAEBEhAKA2xvdxgRIAEoAUgPiAEBEhEKBGhpZ2gYEiABKAFIEIgBARIVCghsb3dfbG9uZxgTIAEoA0gRiAEBEhYKCWhpZ2hfbG9uZxgUIAEoBEgSiAEBEi8KCmxvbmdfcmFuZ2UYFSABKANCFpq1GBJZAAAAAAAA8D9pAAAAAAAAIkBIE4gBARIcCgVzbWFsbBgWIAMoBUINmrUYCWEAAAAAAAAkQBIqCgZuZXN0ZWQYFyABKAsyGi50cmFuc2NvZGVyLnYxLlJ1bGVkTmVzdGVkEisKB25lc3RlZHMYGCADKAsyGi50cmFuc2NvZGVyLnYxLlJ1bGVkTmVzdGVkEjEKB2J5X25hbWUYGSADKAsyIC50cmFuc2NvZGVyLnYxLlJ1bGVkLkJ5TmFtZUVudHJ5EjsKBmxhYmVscxgaIAMoCzIgLnRyYW5zY29kZXIudjEuUnVsZWQuTGFiZWxzRW50cnlCCZq1GAUoBIABAhIeCg5hbHdheXNfY2hlY2tlZBgbIAEoCUIGmrUYAigFEjUKB3dyYXBwZWQYHCABKAsyHC5nb29nbGUucHJvdG9idWYuU3RyaW5nVmFsdWVCBpq1GAIgAxIPCgdkb3VibGVzGB0gAygBEhMKC2Zsb2F0X3ZhbHVlGB4gASgCEhkKB2J5X3JvYWQYHyABKAlCBpq1GAIoA0gAEiwKBmJ5X3NlYRggIAEoCzIaLnRyYW5zY29kZXIudjEuUnVsZWROZXN0ZWRIABIhCgxyZXF1aXJlZF91cmwYIiABKAlCBpq1GAJIAUgUiAEBEigKBHdoZW4YIyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiYKBWV4dHJhGCQgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBpJCgtCeU5hbWVFbnRyeRILCgNrZXkYASABKAkSKQoFdmFsdWUYAiABKAsyGi50cmFuc2NvZGVyLnYxLlJ1bGVkTmVzdGVkOgI4ARotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBOiiitRgkCgsKA2xvdxIEaGlnaAoVCghsb3dfbG9uZxIJaGlnaF9sb25nQgUKA3dheUILCglfaWRfdmFsdWVCDAoKX25vdF9ibGFua0IKCghfbWluX2xlbkIKCghfbWF4X2xlbkIKCghfcGF0dGVybkISChBfcGF0dGVybl9tZXNzYWdlQggKBl9lbWFpbEILCglfaHR0cF91cmxCBQoDX2d0QgYKBF9ndGVCBQoDX2x0QgYKBF9sdGVCBQoDX2luQgcKBV9tb29kQgYKBF9sb3dCBwoFX2hpZ2hCCwoJX2xvd19sb25nQgwKCl9oaWdoX2xvbmdCDQoLX2xvbmdfcmFuZ2VCDwoNX3JlcXVpcmVkX3VybEoECCEQIiJyCgtSdWxlZE5lc3RlZBIVCgV0aXRsZRgBIAEoCUIGmrUYAigFEigKBG5leHQYAiABKAsyGi50cmFuc2NvZGVyLnYxLlJ1bGVkTmVzdGVkEhkKBG11c3QYAyABKAlCBpq1GAIIAUgAiAEBQgcKBV9tdXN0ImoKElVwZGF0ZVJ1bGVkUmVxdWVzdBIjCgVydWxlZBgBIAEoCzIULnRyYW5zY29kZXIudjEuUnVsZWQSLwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrIsACCghSZXF1aXJlZBIZCgR0ZXh0GAEgASgJQgaatRgCCAFIAIgBARIdCg1pbXBsaWNpdF90ZXh0GAIgASgJQgaatRgCCAESFAoEbGlzdBgDIAMoCUIGmrUYAggBEjUKA21hcBgEIAMoCzIgLnRyYW5zY29kZXIudjEuUmVxdWlyZWQuTWFwRW50cnlCBpq1GAIIARIzCgdtZXNzYWdlGAUgASgLMhoudHJhbnNjb2Rlci52MS5SdWxlZE5lc3RlZEIGmrUYAggBEhoKA3VybBgGIAEoCUIImrUYBAgBSAFIAYgBARIfCg9pbXBsaWNpdF9udW1iZXIYByABKAVCBpq1GAIIARoqCghNYXBFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgcKBV90ZXh0QgYKBF91cmwijQEKB0NvdW50ZWQSFwoEcGFpchgBIAMoCUIJmrUYBXgCgAECEjoKBmxhYmVscxgCIAMoCzIiLnRyYW5zY29kZXIudjEuQ291bnRlZC5MYWJlbHNFbnRyeUIGmrUYAngBGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiJQoNTGVuZ3RoT2ZCeXRlcxIUCgRibG9iGAEgASgMQgaatRgCKAQiJAoMTGVuZ3RoT2ZCb29sEhQKBGZsYWcYASABKAhCBpq1GAIgASIsCg1Cb3VuZE9mU3RyaW5nEhsKBHRleHQYASABKAlCDZq1GAlZAAAAAAAA8D8iIwoKQmFkUGF0dGVybhIVCgR0ZXh0GAEgASgJQgeatRgDMgEoIiUKDUl0ZW1zT2ZTdHJpbmcSFAoEdGV4dBgBIAEoCUIGmrUYAngBIigKD1NwZWNpZmllZFN0cmluZxIVCgR0ZXh0GAEgASgJQgeatRgDiAEBIjQKEE1lc3NhZ2VPZk5vdGhpbmcSIAoEdGV4dBgBIAEoCUISmrUYDjoMbXVzdCBiZSBuaWNlIjQKCkVtcHR5UmFuZ2USJgoGbnVtYmVyGAEgASgBQhaatRgSWQAAAAAAABRAYQAAAAAAABRAIiUKC0VtcHR5TGVuZ3RoEhYKBHRleHQYASABKAlCCJq1GAQgBSgEIjsKC1Vua25vd25MZXNzEgsKA2xvdxgBIAEoARIMCgRoaWdoGAIgASgBOhGitRgNCgsKA2xvdxIEaGloZyI9Cg1MZXNzT2ZTdHJpbmdzEgsKA2xvdxgBIAEoCRIMCgRoaWdoGAIgASgJOhGitRgNCgsKA2xvdxIEaGlnaCI7Cg1OZXN0ZWRNaXN0YWtlEioKBWlubmVyGAEgASgLMhsudHJhbnNjb2Rlci52MS5MZW5ndGhPZkJvb2wqKwoETW9vZBIUChBNT09EX1VOU1BFQ0lGSUVEEAASDQoJTU9PRF9HT09EEAEy8gEKDFJ1bGVzU2VydmljZRJ3CgVDaGVjaxIULnRyYW5zY29kZXIudjEuUnVsZWQaFC50cmFuc2NvZGVyLnYxLlJ1bGVkIkKKtRgCCAGC0+STAjY6ASpaCxIJL3YxL3J1bGVzWhk6ASoiFC92MS9ydWxlcy97aWRfdmFsdWV9IgkvdjEvcnVsZXMSaQoLVXBkYXRlUnVsZWQSIS50cmFuc2NvZGVyLnYxLlVwZGF0ZVJ1bGVkUmVxdWVzdBoULnRyYW5zY29kZXIudjEuUnVsZWQiIZACAoq1GAIIAYLT5JMCEjoFcnVsZWQyCS92MS9ydWxlc2IGcHJvdG8z", [file_google_api_annotations, file_google_protobuf_field_mask, file_google_protobuf_struct, file_google_protobuf_timestamp, file_google_protobuf_wrappers, file_policy_v1_policy]);
 
 /**
  * Ruled has a field for each rule. Most are optional, so that a test can set one alone.
@@ -194,11 +194,6 @@ export type Ruled = Message<"transcoder.v1.Ruled"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * @generated from field: bytes blob = 33;
-   */
-  blob: Uint8Array;
-
-  /**
    * @generated from field: optional string required_url = 34;
    */
   requiredUrl?: string | undefined;
@@ -324,6 +319,49 @@ export const RequiredSchema: GenMessage<Required> = /*@__PURE__*/
   messageDesc(file_transcoder_v1_rules, 3);
 
 /**
+ * Counted has as many as it must.
+ *
+ * @generated from message transcoder.v1.Counted
+ */
+export type Counted = Message<"transcoder.v1.Counted"> & {
+  /**
+   * @generated from field: repeated string pair = 1;
+   */
+  pair: string[];
+
+  /**
+   * @generated from field: map<string, string> labels = 2;
+   */
+  labels: { [key: string]: string };
+};
+
+/**
+ * Describes the message transcoder.v1.Counted.
+ * Use `create(CountedSchema)` to create a new message.
+ */
+export const CountedSchema: GenMessage<Counted> = /*@__PURE__*/
+  messageDesc(file_transcoder_v1_rules, 4);
+
+/**
+ * LengthOfBytes is a mistake: lengths are of Unicode code points.
+ *
+ * @generated from message transcoder.v1.LengthOfBytes
+ */
+export type LengthOfBytes = Message<"transcoder.v1.LengthOfBytes"> & {
+  /**
+   * @generated from field: bytes blob = 1;
+   */
+  blob: Uint8Array;
+};
+
+/**
+ * Describes the message transcoder.v1.LengthOfBytes.
+ * Use `create(LengthOfBytesSchema)` to create a new message.
+ */
+export const LengthOfBytesSchema: GenMessage<LengthOfBytes> = /*@__PURE__*/
+  messageDesc(file_transcoder_v1_rules, 5);
+
+/**
  * LengthOfBool is a mistake.
  *
  * @generated from message transcoder.v1.LengthOfBool
@@ -340,7 +378,7 @@ export type LengthOfBool = Message<"transcoder.v1.LengthOfBool"> & {
  * Use `create(LengthOfBoolSchema)` to create a new message.
  */
 export const LengthOfBoolSchema: GenMessage<LengthOfBool> = /*@__PURE__*/
-  messageDesc(file_transcoder_v1_rules, 4);
+  messageDesc(file_transcoder_v1_rules, 6);
 
 /**
  * BoundOfString is a mistake.
@@ -359,7 +397,7 @@ export type BoundOfString = Message<"transcoder.v1.BoundOfString"> & {
  * Use `create(BoundOfStringSchema)` to create a new message.
  */
 export const BoundOfStringSchema: GenMessage<BoundOfString> = /*@__PURE__*/
-  messageDesc(file_transcoder_v1_rules, 5);
+  messageDesc(file_transcoder_v1_rules, 7);
 
 /**
  * BadPattern is a mistake.
@@ -378,7 +416,7 @@ export type BadPattern = Message<"transcoder.v1.BadPattern"> & {
  * Use `create(BadPatternSchema)` to create a new message.
  */
 export const BadPatternSchema: GenMessage<BadPattern> = /*@__PURE__*/
-  messageDesc(file_transcoder_v1_rules, 6);
+  messageDesc(file_transcoder_v1_rules, 8);
 
 /**
  * ItemsOfString is a mistake.
@@ -397,7 +435,7 @@ export type ItemsOfString = Message<"transcoder.v1.ItemsOfString"> & {
  * Use `create(ItemsOfStringSchema)` to create a new message.
  */
 export const ItemsOfStringSchema: GenMessage<ItemsOfString> = /*@__PURE__*/
-  messageDesc(file_transcoder_v1_rules, 7);
+  messageDesc(file_transcoder_v1_rules, 9);
 
 /**
  * SpecifiedString is a mistake.
@@ -416,7 +454,7 @@ export type SpecifiedString = Message<"transcoder.v1.SpecifiedString"> & {
  * Use `create(SpecifiedStringSchema)` to create a new message.
  */
 export const SpecifiedStringSchema: GenMessage<SpecifiedString> = /*@__PURE__*/
-  messageDesc(file_transcoder_v1_rules, 8);
+  messageDesc(file_transcoder_v1_rules, 10);
 
 /**
  * MessageOfNothing has a message for a pattern that is not there.
@@ -435,7 +473,7 @@ export type MessageOfNothing = Message<"transcoder.v1.MessageOfNothing"> & {
  * Use `create(MessageOfNothingSchema)` to create a new message.
  */
 export const MessageOfNothingSchema: GenMessage<MessageOfNothing> = /*@__PURE__*/
-  messageDesc(file_transcoder_v1_rules, 9);
+  messageDesc(file_transcoder_v1_rules, 11);
 
 /**
  * EmptyRange has bounds that nothing meets.
@@ -454,7 +492,7 @@ export type EmptyRange = Message<"transcoder.v1.EmptyRange"> & {
  * Use `create(EmptyRangeSchema)` to create a new message.
  */
 export const EmptyRangeSchema: GenMessage<EmptyRange> = /*@__PURE__*/
-  messageDesc(file_transcoder_v1_rules, 10);
+  messageDesc(file_transcoder_v1_rules, 12);
 
 /**
  * EmptyLength has lengths that nothing has.
@@ -473,7 +511,7 @@ export type EmptyLength = Message<"transcoder.v1.EmptyLength"> & {
  * Use `create(EmptyLengthSchema)` to create a new message.
  */
 export const EmptyLengthSchema: GenMessage<EmptyLength> = /*@__PURE__*/
-  messageDesc(file_transcoder_v1_rules, 11);
+  messageDesc(file_transcoder_v1_rules, 13);
 
 /**
  * UnknownLess compares with a field that is not there.
@@ -497,7 +535,7 @@ export type UnknownLess = Message<"transcoder.v1.UnknownLess"> & {
  * Use `create(UnknownLessSchema)` to create a new message.
  */
 export const UnknownLessSchema: GenMessage<UnknownLess> = /*@__PURE__*/
-  messageDesc(file_transcoder_v1_rules, 12);
+  messageDesc(file_transcoder_v1_rules, 14);
 
 /**
  * LessOfStrings compares what has no order.
@@ -521,7 +559,7 @@ export type LessOfStrings = Message<"transcoder.v1.LessOfStrings"> & {
  * Use `create(LessOfStringsSchema)` to create a new message.
  */
 export const LessOfStringsSchema: GenMessage<LessOfStrings> = /*@__PURE__*/
-  messageDesc(file_transcoder_v1_rules, 13);
+  messageDesc(file_transcoder_v1_rules, 15);
 
 /**
  * NestedMistake holds a message with a mistake.
@@ -540,7 +578,7 @@ export type NestedMistake = Message<"transcoder.v1.NestedMistake"> & {
  * Use `create(NestedMistakeSchema)` to create a new message.
  */
 export const NestedMistakeSchema: GenMessage<NestedMistake> = /*@__PURE__*/
-  messageDesc(file_transcoder_v1_rules, 14);
+  messageDesc(file_transcoder_v1_rules, 16);
 
 /**
  * Mood is an enum whose zero value says nothing.
