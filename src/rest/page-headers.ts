@@ -26,7 +26,7 @@ export function compilePageHeaders({ input, output }: DescMethod, page: Page): P
     const parameters = new URLSearchParams(query);
     const limit = takeNumber(parameters, limitNames) || page.defaultLimit;
     const offset = takeNumber(parameters, offsetNames);
-    const total = Math.max(0, Number((response as unknown as Record<string, unknown>)[totalName]));
+    const total = Math.max(0, (response as unknown as Record<string, number>)[totalName]!);
     const target = safePath(path);
     const link = ([rel, at]: readonly [string, number]): string => {
       const pageParameters = new URLSearchParams(parameters);
