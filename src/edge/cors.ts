@@ -20,6 +20,7 @@ const EXPOSED_HEADERS = [
   "X-RateLimit-Remaining",
   "X-RateLimit-Reset",
 ].join(", ");
+const ANY_METHODS = ["DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"];
 const PREFLIGHT_MAX_AGE_SECONDS = 600;
 
 /**
@@ -53,7 +54,8 @@ export function createCors(origins: readonly string[]): Cors {
       const response = new Response(null, { status: 204 });
       response.headers.append("Vary", "Access-Control-Request-Method, Access-Control-Request-Headers");
       if (allowedOrigin(request) !== undefined) {
-        response.headers.set("Access-Control-Allow-Methods", methods.join(", "));
+        // For a path that does not exist as well: a page should be able to read the 404, not a network error.
+        response.headers.set("Access-Control-Allow-Methods", (methods.length > 0 ? methods : ANY_METHODS).join(", "));
         response.headers.set("Access-Control-Allow-Headers", ALLOWED_HEADERS);
         response.headers.set("Access-Control-Max-Age", String(PREFLIGHT_MAX_AGE_SECONDS));
       }

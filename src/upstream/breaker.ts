@@ -1,0 +1,206 @@
+/**
+ * The circuit breaker of one service as a pure machine: state, event and time in, state out. The same functions decide
+ * in a Node process and, for Workers, in a Durable Object. A state is plain data, so that it can be stored and put back.
+ */
+
+/** Where a breaker stands. Each state has what it needs and nothing else. */
+export type BreakerState = Closed | Open | HalfOpen;
+
+/** Calls go through; what they end with is watched. */
+export interface Closed {
+  readonly kind: "closed";
+  /** Counts the times that the breaker changed its state, so that a late report is known by its permit. */
+  readonly epoch: number;
+  readonly consecutiveFailures: number;
+  /** The last seconds, oldest first; those that have left the window go with the next report. */
+  readonly window: readonly Slot[];
+}
+
+/** No call goes through until `untilMs`. */
+export interface Open {
+  readonly kind: "open";
+  readonly epoch: number;
+  readonly untilMs: number;
+  /** How often it has opened since it was last closed: the open time doubles with each. */
+  readonly openings: number;
+}
+
+/** One call of real traffic is under way to find out whether the service is back. */
+export interface HalfOpen {
+  readonly kind: "half-open";
+  readonly epoch: number;
+  readonly openings: number;
+  /** A probe that has not reported by then is lost (its process ended), and another call may be the probe. */
+  readonly probeUntilMs: number;
+}
+
+/** How many calls ended in one second, and how many of them badly. */
+export interface Slot {
+  readonly startMs: number;
+  readonly calls: number;
+  readonly failures: number;
+}
+
+/**
+ * What a call ended with. Nothing that a client can cause may be a `failure`: one caller could otherwise close a
+ * service to everybody.
+ */
+export type Outcome =
+  /** An answer, also one that refuses the request. */
+  | "success"
+  /** The connection, the deadline, or UNAVAILABLE: the service cannot be reached or does not keep up. */
+  | "failure"
+  /** INTERNAL, UNKNOWN, DATA_LOSS: perhaps the service, perhaps what this caller sent. Counts in the rate only. */
+  | "suspect"
+  /** The client went away, or its own deadline was too short: says nothing about the service. */
+  | "neutral";
+
+/** Leave to make one call; it goes back with the call's outcome. */
+export interface Permit {
+  readonly kind: "call" | "probe";
+  readonly epoch: number;
+}
+
+export interface BreakerOptions {
+  /** So many failures in a row open it. At least 1. */
+  readonly failureThreshold: number;
+  /** This share of the calls in the window opens it, 0 to 1, … */
+  readonly failureRate: number;
+  /** … if there were at least so many. */
+  readonly minimumCalls: number;
+  /** What the rate looks back on. A multiple of 1000. */
+  readonly windowMs: number;
+  /** The first open time. */
+  readonly openMs: number;
+  /** The longest open time, jitter included. */
+  readonly maxOpenMs: number;
+  /** How much of the open time is random, 0 to 1: instances must not all probe at once. */
+  readonly jitter: number;
+  /** How long the one probe may take. */
+  readonly probeMs: number;
+}
+
+/** Envoy and Linkerd trip at 5 to 7 in a row; the rate is resilience4j's, over a shorter window. */
+export const DEFAULT_BREAKER_OPTIONS: BreakerOptions = {
+  failureThreshold: 5,
+  failureRate: 0.5,
+  minimumCalls: 20,
+  windowMs: 10_000,
+  openMs: 1_000,
+  maxOpenMs: 60_000,
+  jitter: 0.5,
+  probeMs: 10_000,
+};
+
+const SLOT_MS = 1_000;
+
+/** Closed, with nothing seen. */
+export const INITIAL_BREAKER_STATE: Closed = { kind: "closed", epoch: 0, consecutiveFailures: 0, window: [] };
+
+/** What `admit` says to one call. */
+export type Admission =
+  | { readonly admitted: true; readonly state: BreakerState; readonly permit: Permit }
+  | { readonly admitted: false; readonly state: BreakerState; readonly retryAfterMs: number };
+
+/** Asks for leave to make a call. After an open time has passed, the first that asks becomes the probe. */
+export function admit(state: BreakerState, nowMs: number, options: BreakerOptions): Admission {
+  switch (state.kind) {
+    case "closed":
+      return { admitted: true, state, permit: { kind: "call", epoch: state.epoch } };
+    case "open":
+      if (nowMs < state.untilMs) return { admitted: false, state, retryAfterMs: state.untilMs - nowMs };
+      return probe(state, nowMs, options);
+    case "half-open":
+      if (nowMs < state.probeUntilMs) return { admitted: false, state, retryAfterMs: state.probeUntilMs - nowMs };
+      return probe(state, nowMs, options);
+  }
+}
+
+function probe({ epoch, openings }: Open | HalfOpen, nowMs: number, { probeMs }: BreakerOptions): Admission {
+  const state: HalfOpen = { kind: "half-open", epoch: epoch + 1, openings, probeUntilMs: nowMs + probeMs };
+  return { admitted: true, state, permit: { kind: "probe", epoch: state.epoch } };
+}
+
+/**
+ * Tells what a call ended with. `random` is 0 to 1 and decides the jitter. A permit of another epoch is from before
+ * the last change: a call that was under way when the breaker opened says nothing about the service now.
+ */
+export function report(
+  state: BreakerState,
+  permit: Permit,
+  outcome: Outcome,
+  nowMs: number,
+  options: BreakerOptions,
+  random: number,
+): BreakerState {
+  if (permit.epoch !== state.epoch) return state;
+  switch (state.kind) {
+    case "open":
+      return state;
+    case "closed":
+      return outcome === "neutral" ? state : watch(state, outcome, nowMs, options, random);
+    case "half-open":
+      return judgeProbe(state, outcome, nowMs, options, random);
+  }
+}
+
+function watch(state: Closed, outcome: Outcome, nowMs: number, options: BreakerOptions, random: number): BreakerState {
+  const consecutiveFailures = consecutive(state.consecutiveFailures, outcome);
+  const window = addToWindow(state.window, outcome !== "success", nowMs, options.windowMs);
+  const tripped = consecutiveFailures >= options.failureThreshold || isBad(window, options);
+  if (tripped) return open(state.epoch, 1, nowMs, options, random);
+  return { ...state, consecutiveFailures, window };
+}
+
+/** A suspect outcome neither adds to a row of failures nor ends it. */
+function consecutive(before: number, outcome: Outcome): number {
+  if (outcome === "suspect") return before;
+  return outcome === "failure" ? before + 1 : 0;
+}
+
+function judgeProbe(
+  state: HalfOpen,
+  outcome: Outcome,
+  nowMs: number,
+  options: BreakerOptions,
+  random: number,
+): BreakerState {
+  switch (outcome) {
+    case "success":
+      return { ...INITIAL_BREAKER_STATE, epoch: state.epoch + 1 };
+    case "neutral":
+      // It found nothing out: the next call that asks is the probe.
+      return { ...state, epoch: state.epoch + 1, probeUntilMs: nowMs };
+    case "failure":
+    case "suspect":
+      return open(state.epoch, state.openings + 1, nowMs, options, random);
+  }
+}
+
+function open(epoch: number, openings: number, nowMs: number, options: BreakerOptions, random: number): Open {
+  const { openMs, maxOpenMs, jitter } = options;
+  // From 31 doublings on the product would be beyond any maximum that makes sense, and at last infinite.
+  const base = Math.min(maxOpenMs, openMs * 2 ** Math.min(openings - 1, 30));
+  const untilMs = nowMs + Math.round(base * (1 - jitter * random));
+  return { kind: "open", epoch: epoch + 1, untilMs, openings };
+}
+
+function addToWindow(window: readonly Slot[], failed: boolean, nowMs: number, windowMs: number): readonly Slot[] {
+  const startMs = nowMs - (nowMs % SLOT_MS);
+  const kept = window.filter((slot) => slot.startMs > startMs - windowMs && slot.startMs <= startMs);
+  const last = kept.at(-1);
+  const failures = failed ? 1 : 0;
+  if (last?.startMs !== startMs) return [...kept, { startMs, calls: 1, failures }];
+  const slot = { startMs, calls: last.calls + 1, failures: last.failures + failures };
+  return [...kept.slice(0, -1), slot];
+}
+
+function isBad(window: readonly Slot[], { minimumCalls, failureRate }: BreakerOptions): boolean {
+  let calls = 0;
+  let failures = 0;
+  for (const slot of window) {
+    calls += slot.calls;
+    failures += slot.failures;
+  }
+  return calls >= minimumCalls && failures / calls >= failureRate;
+}
