@@ -1,6 +1,7 @@
 import { ROTATION_GRACE_MS, type Rotation, type Session, type SessionStore } from "./session-store.ts";
 
-interface Family extends Session {
+interface Family {
+  readonly session: Session;
   generation: number;
   /** When each replaced generation was replaced, in milliseconds; those within the grace only. */
   readonly replacedAtMs: Map<number, number>;
@@ -30,12 +31,12 @@ export class MemorySessionStore implements SessionStore {
   }
 
   async create(session: Session): Promise<void> {
-    const family: Family = { ...session, generation: 1, replacedAtMs: new Map() };
+    const family: Family = { session: { ...session }, generation: 1, replacedAtMs: new Map() };
     this.#families.set(session.sessionId, family, session.expiresAtMs);
   }
 
   async find(sessionId: string): Promise<Session | undefined> {
-    return this.#families.get(sessionId);
+    return this.#families.get(sessionId)?.session;
   }
 
   async rotate(sessionId: string, generation: number): Promise<Rotation> {
