@@ -1,9 +1,10 @@
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { call } from "../support/gateway-under-test.ts";
+import { ANY_PORTS, type StartedProgram, startProgram } from "../support/started-program.ts";
 import { readmeBlock, readmeBlocks } from "./read-blocks.ts";
 
 const ROOT = process.cwd();
@@ -12,7 +13,7 @@ const COPIED = ["buf.yaml", "buf.gen.yaml", "package.json", "tsconfig.json", "vi
 const COPIED_FOLDERS = ["proto", "src", "platform", "test", "scripts"];
 
 let copy: string;
-let started: ChildProcess | undefined;
+let started: StartedProgram | undefined;
 
 beforeAll(() => {
   copy = mkdtempSync(join(tmpdir(), "readme-"));
@@ -21,7 +22,7 @@ beforeAll(() => {
 });
 
 afterAll(async () => {
-  if (started !== undefined) await stop(started);
+  await started?.kill();
   rmSync(copy, { recursive: true, force: true });
 });
 
@@ -71,34 +72,9 @@ function shell(script: string): { status: number | null; output: string } {
   return { status, output: stdout + stderr };
 }
 
-/** Starts what `npm start` starts, on ports that the system chooses, and answers where the gateway listens. */
-function startCopy(): Promise<string> {
-  const ports = ["USER", "TASK", "RECOMMENDATION", "ORCHESTRATOR", "PRESENCE"].map((name) => [
-    `PLATFORM_${name}_PORT`,
-    "0",
-  ]);
-  const env = { ...process.env, ...Object.fromEntries(ports), GATEWAY_HOST: "127.0.0.1", GATEWAY_PORT: "0" };
-  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", "platform/start.ts"], {
-    cwd: copy,
-    env,
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  started = child;
-  return new Promise((resolve, reject) => {
-    let said = "";
-    child.stderr.on("data", (chunk) => {
-      said += chunk;
-      const url = /gateway\s+(http:\S+)/.exec(said)?.[1];
-      if (url !== undefined && said.includes("Try:")) resolve(url);
-    });
-    child.on("exit", (code) => reject(new Error(`it ended with ${code}: ${said}`)));
-  });
-}
-
-function stop(child: ChildProcess): Promise<void> {
-  return new Promise((resolve) => {
-    if (child.exitCode !== null) return resolve();
-    child.on("exit", () => resolve());
-    child.kill("SIGTERM");
-  });
+/** Starts what `npm start` starts and answers where the gateway listens. */
+async function startCopy(): Promise<string> {
+  started = startProgram(["npm", "start"], { cwd: copy, env: ANY_PORTS });
+  await started.untilSaid(/Try:/);
+  return (await started.untilSaid(/ gateway +(http:\S+)/))[1]!;
 }
