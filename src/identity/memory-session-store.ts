@@ -1,4 +1,10 @@
-import { ROTATION_GRACE_MS, type Rotation, type Session, type SessionStore } from "./session-store.ts";
+import {
+  ROTATION_GRACE_MS,
+  type Rotation,
+  type Session,
+  type SessionState,
+  type SessionStore,
+} from "./session-store.ts";
 
 interface Family {
   readonly session: Session;
@@ -35,8 +41,9 @@ export class MemorySessionStore implements SessionStore {
     this.#families.set(session.sessionId, family, session.expiresAtMs);
   }
 
-  async find(sessionId: string): Promise<Session | undefined> {
-    return this.#families.get(sessionId)?.session;
+  async find(sessionId: string): Promise<SessionState | undefined> {
+    const family = this.#families.get(sessionId);
+    return family && { ...family.session, generation: family.generation };
   }
 
   async rotate(sessionId: string, generation: number): Promise<Rotation> {

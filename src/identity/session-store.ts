@@ -7,6 +7,12 @@ export interface Session {
   readonly expiresAtMs: number;
 }
 
+/** A session and how often it has been refreshed. */
+export interface SessionState extends Session {
+  /** That of the newest refresh token; the first is 1. */
+  readonly generation: number;
+}
+
 /** What came of a refresh token's use. */
 export type Rotation =
   /** It was the family's newest; the next generation is now. */
@@ -28,7 +34,7 @@ export interface SessionStore {
   /** Begins a family at generation 1. */
   create(session: Session): Promise<void>;
   /** The session, if it can still be refreshed. */
-  find(sessionId: string): Promise<Session | undefined>;
+  find(sessionId: string): Promise<SessionState | undefined>;
   /** Uses the refresh token of a generation. Of parallel calls for one generation exactly one is "rotated". */
   rotate(sessionId: string, generation: number): Promise<Rotation>;
   /**

@@ -124,12 +124,12 @@ async function endSession(caller: Caller, { sessions, accessTokens }: AuthDepend
   else await sessions.revokeSession(caller.sessionId, accessTokens.lifetimeSeconds);
 }
 
-/** Ends the session of a refresh token if it is the caller's. Any other token changes nothing, and is not told so. */
+/** Ends the session of a refresh token if it is the caller's and the newest. Any other changes nothing. */
 async function endOtherSession(refreshToken: string, caller: Caller, dependencies: AuthDependencies): Promise<void> {
   const { refreshTokens, sessions, accessTokens } = dependencies;
   const presented = await refreshTokens.read(refreshToken);
   const session = presented && (await sessions.find(presented.sessionId));
-  if (session?.userId !== caller.userId) return;
+  if (session?.userId !== caller.userId || presented?.generation !== session.generation) return;
   await sessions.revokeSession(session.sessionId, accessTokens.lifetimeSeconds);
 }
 
