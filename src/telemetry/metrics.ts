@@ -112,7 +112,7 @@ class Value implements Counter, Gauge, Series {
   }
 
   render(name: string, labels: string, lines: string[]): void {
-    lines.push(`${name}${braced(labels)} ${this.#value}`);
+    lines.push(`${name}${braced(labels)} ${numberText(this.#value)}`);
   }
 }
 
@@ -143,12 +143,17 @@ class Buckets implements Histogram, Series {
     });
     total += this.#counts[this.#bounds.length]!;
     lines.push(`${name}_bucket{${prefix}le="+Inf"} ${total}`);
-    lines.push(`${name}_sum${braced(labels)} ${this.#sum}`, `${name}_count${braced(labels)} ${total}`);
+    lines.push(`${name}_sum${braced(labels)} ${numberText(this.#sum)}`, `${name}_count${braced(labels)} ${total}`);
   }
 }
 
 function braced(labels: string): string {
   return labels === "" ? "" : `{${labels}}`;
+}
+
+/** The format's word for infinity is not JavaScript's. */
+function numberText(value: number): string {
+  return String(value).replace("Infinity", "Inf").replace(/^I/, "+I");
 }
 
 function escapeLabel(value: string): string {
