@@ -1,0 +1,11 @@
+import { afterAll, beforeAll } from "vitest";
+import { accessSuite } from "../suites/access-suite.ts";
+import { type GatewayUnderTest, startGatewayUnderTest } from "../support/gateway-under-test.ts";
+
+let gateway: GatewayUnderTest;
+beforeAll(async () => {
+  gateway = await startGatewayUnderTest();
+});
+afterAll(() => gateway.stop());
+
+accessSuite(() => gateway);
