@@ -10,7 +10,7 @@
  * Text is written straight away. protobuf-es' toJson builds objects for JSON.stringify to read again, and looks at its
  * options for each field. Generated source would be faster still, but Workers forbid it.
  */
-import type { DescField, DescFile, DescMessage, JsonValue, Message, MessageShape } from "@bufbuild/protobuf";
+import type { DescField, DescFile, DescMessage, Message, MessageShape } from "@bufbuild/protobuf";
 import { isWrapperDesc } from "@bufbuild/protobuf/wkt";
 import { fieldReader } from "./field-reader.ts";
 import { anyWriter, type PackedWriter } from "./json-writer-any.ts";
@@ -102,7 +102,7 @@ function elementWriter(field: DescField, scope: Scope): WriteJson {
   if (field.enum !== undefined) return enumWriter(field.enum);
   // In two cases protobuf-es keeps something simpler than the message in the field.
   if (field.message.typeName === "google.protobuf.Struct" && field.parent.typeName !== "google.protobuf.Value") {
-    return writeJsonValue as WriteJson<JsonValue> as WriteJson;
+    return writeJsonValue as WriteJson;
   }
   if (field.fieldKind === "message" && field.oneof === undefined && isWrapperDesc(field.message)) {
     return scalarWriter(field.message.fields[0]!.scalar!);
