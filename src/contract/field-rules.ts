@@ -182,26 +182,22 @@ function manyCheck(
   };
   const checksItems = inner !== undefined || values.length > 0;
   return (message, violations) => {
-    const items = entriesOf(message, field);
+    const kept = keptValue(message, field) as readonly unknown[] | Record<string, unknown>;
+    const keys = Array.isArray(kept) ? undefined : Object.keys(kept);
+    const items = Array.isArray(kept) ? kept : Object.values(kept);
     if (required && items.length === 0) return violations.add(REQUIRED, field.name);
     if (items.length < least) violations.add(`must have at least ${count(least, "item")}`, field.name);
     // How each of too many items fares is of no interest, and would take time.
     if (items.length > most) return violations.add(`must have at most ${count(most, "item")}`, field.name);
     if (!checksItems) return;
     violations.enter(field.name);
-    for (const [segment, item] of items) {
-      violations.enter(segment);
-      checkItem(item, violations);
+    for (let index = 0; index < items.length && !violations.full; index++) {
+      violations.enter(keys === undefined ? index : { key: keys[index]! });
+      checkItem(items[index], violations);
       violations.leave();
     }
     violations.leave();
   };
-}
-
-function entriesOf(message: Message, field: DescField): (readonly [number | { key: string }, unknown])[] {
-  const value = keptValue(message, field);
-  if (Array.isArray(value)) return [...value.entries()];
-  return Object.entries(value as object).map(([key, item]) => [{ key }, item] as const);
 }
 
 function checkValue(value: unknown, rules: readonly ValueRule[], violations: Violations, segment?: string): void {

@@ -68,13 +68,32 @@ export function addToMask(tree: MaskTree, path: readonly string[]): void {
  * mask in JSON is lowerCamel and the two are told apart by nothing but letters.
  */
 export function fieldsOfPath(desc: DescMessage, path: readonly string[]): DescField[] | undefined {
-  const [name, ...rest] = path;
-  const field = desc.fields.find((candidate) => candidate.name === name || protoSnakeCase(candidate.jsonName) === name);
-  if (field === undefined) return undefined;
-  if (rest.length === 0) return [field];
-  if (!isMessageField(field) || isWhole(field.message)) return undefined;
-  const inner = fieldsOfPath(field.message, rest);
-  return inner && [field, ...inner];
+  if (path.length > LONGEST_PATH) return undefined;
+  const fields: DescField[] = [];
+  let message: DescMessage | undefined = desc;
+  for (const name of path) {
+    const field: DescField | undefined = message && fieldsByMaskName(message).get(name);
+    if (field === undefined) return undefined;
+    fields.push(field);
+    message = isMessageField(field) && !isWhole(field.message) ? field.message : undefined;
+  }
+  return fields;
+}
+
+/** No message is read that is deeper, and a type that contains itself would lead on for as long as somebody writes. */
+const LONGEST_PATH = 64;
+
+const maskNames = new WeakMap<DescMessage, ReadonlyMap<string, DescField>>();
+
+function fieldsByMaskName(desc: DescMessage): ReadonlyMap<string, DescField> {
+  const known = maskNames.get(desc);
+  if (known !== undefined) return known;
+  const names = new Map<string, DescField>();
+  for (const field of desc.fields) names.set(protoSnakeCase(field.jsonName), field);
+  // Last, so that a field's own name wins.
+  for (const field of desc.fields) names.set(field.name, field);
+  maskNames.set(desc, names);
+  return names;
 }
 
 /** Google's own types have no fields that a client could name. */

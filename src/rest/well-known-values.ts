@@ -39,7 +39,7 @@ export function parseTimestamp(text: string): Timestamp | Refusal {
 
 const DURATION = /^(-?)([0-9]{1,12})(?:\.([0-9]{1,9}))?s$/;
 
-/** About 10 000 years, the range of google.protobuf.Duration. */
+/** About 10 000 years: the bound of a google.protobuf.Duration's seconds, whatever its nanoseconds. */
 const LONGEST_DURATION = 315_576_000_000;
 
 /** A signed length of time; seconds and nanoseconds have the same sign. */
@@ -49,7 +49,7 @@ export function parseDuration(text: string): Duration | Refusal {
   const [, sign, whole = "", fraction = ""] = match;
   const seconds = Number(whole);
   const nanos = toNanos(fraction);
-  if (seconds > LONGEST_DURATION || (seconds === LONGEST_DURATION && nanos > 0)) return NOT_A_DURATION;
+  if (seconds > LONGEST_DURATION) return NOT_A_DURATION;
   if (sign === "") return create(DurationSchema, { seconds: BigInt(seconds), nanos });
   return create(DurationSchema, { seconds: BigInt(-seconds), nanos: nanos === 0 ? 0 : -nanos });
 }

@@ -1,5 +1,5 @@
-import type { Message } from "@bufbuild/protobuf";
-import { GatewayError } from "#src/errors.ts";
+import { isMessage, type Message } from "@bufbuild/protobuf";
+import { GatewayError, type Violation } from "#src/errors.ts";
 import { type BindInput, compileRequestReader } from "#src/rest/bind-request.ts";
 import { httpBindings } from "#src/rest/http-rules.ts";
 import { EverythingService } from "../gen/transcoder/v1/everything_pb.ts";
@@ -21,6 +21,15 @@ const BINDINGS = httpBindings([LibraryService, EverythingService, RulesService])
  * message, or what is wrong as one line: `title must not be blank; tags is required`.
  */
 export function readerFor(route: string): (sent: Sent) => Message | string {
+  const read = violationsReaderFor(route);
+  return (sent) => {
+    const found = read(sent);
+    return isMessage(found) ? found : found.map(({ field, message }) => `${field} ${message}`.trimStart()).join("; ");
+  };
+}
+
+/** The same with the violations as they are. */
+export function violationsReaderFor(route: string): (sent: Sent) => Message | readonly Violation[] {
   const binding = BINDINGS.find(({ method, template }) => `${method} ${template.source}` === route);
   if (binding === undefined) throw new Error(`no binding ${route}`);
   const read = compileRequestReader(binding);
@@ -38,7 +47,7 @@ function toInput({ path = [], query = "", body, contentType }: Sent): BindInput 
   return { pathValues: path, query, body: bytes, contentType };
 }
 
-function violationsOf(error: unknown): string {
+function violationsOf(error: unknown): readonly Violation[] {
   if (!(error instanceof GatewayError) || error.errorCode !== "VALIDATION_ERROR") throw error;
-  return error.violations.map(({ field, message }) => `${field} ${message}`.trimStart()).join("; ");
+  return error.violations;
 }
