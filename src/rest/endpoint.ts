@@ -62,12 +62,15 @@ export function createEndpoint(binding: HttpBinding, implementations: Implementa
         const output = create(rpc.output, await (answer as Promise<MessageInit>));
         return renderer.unary(output, { path, query }, handlerContext.setHeaders);
       }
-      return renderer.stream(createEach(rpc.output, answer as AsyncIterable<MessageInit>), {
+      const response = await renderer.stream(createEach(rpc.output, answer as AsyncIterable<MessageInit>), {
         accept: request.headers.get("accept"),
         problemOf: lateProblem,
         responseHeader: handlerContext.responseHeader,
         onCancel: () => handlerContext.abort(),
       });
+      // Hono answers HEAD by dropping the body, which would leave the rpc waiting for a reader.
+      if (request.method === "HEAD") await response.body?.cancel();
+      return response;
     },
   };
 }

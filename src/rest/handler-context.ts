@@ -38,16 +38,15 @@ export class RestHandlerContext implements HandlerContext {
   /** Fires when the client goes away, before or after the answer's head. */
   get signal(): AbortSignal {
     if (this.method.methodKind === "unary") return this.#request.signal;
-    if (this.#signal === undefined) {
-      this.#aborted = new AbortController();
-      this.#signal = AbortSignal.any([this.#request.signal, this.#aborted.signal]);
-    }
+    this.#aborted ??= new AbortController();
+    this.#signal ??= AbortSignal.any([this.#request.signal, this.#aborted.signal]);
     return this.#signal;
   }
 
   /** The reader of a stream went away; not every runtime's request signal says so. */
   abort(): void {
-    this.#aborted?.abort();
+    this.#aborted ??= new AbortController();
+    this.#aborted.abort();
   }
 
   get requestMethod(): string {
