@@ -15,7 +15,7 @@ const NOT_FINITE = new Refusal("must be a finite number");
 const NOT_WHOLE = new Refusal("must be a whole number");
 const NON_FINITE_NAMES: readonly string[] = ["NaN", "Infinity", "-Infinity"];
 
-/** The largest finite float and double; beyond them a number would silently become an infinity. */
+/** Beyond the largest float or double a number would silently become an infinity. */
 const OUT_OF_RANGE = new Refusal("is out of range");
 
 /** A double. ProtoJSON's "NaN" and "Infinity" are refused: no field of this API means anything by them. */
