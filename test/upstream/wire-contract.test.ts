@@ -1,4 +1,12 @@
-import type { DescEnum, DescField, DescFile, DescMethod, DescMethodUnary, Message } from "@bufbuild/protobuf";
+import {
+  type DescEnum,
+  type DescField,
+  type DescFile,
+  type DescMethod,
+  type DescMethodUnary,
+  type Message,
+  ScalarType,
+} from "@bufbuild/protobuf";
 import { FeatureSet_FieldPresence } from "@bufbuild/protobuf/wkt";
 import { createClient } from "@connectrpc/connect";
 import { status } from "@grpc/grpc-js";
