@@ -12,6 +12,7 @@ import {
 import { scalarZeroValue } from "@bufbuild/protobuf/reflect";
 import { isWrapperDesc } from "@bufbuild/protobuf/wkt";
 import { type FieldRules, field as fieldOption, message as messageOption } from "../gen/policy/v1/policy_pb.ts";
+import { fieldReader } from "./field-reader.ts";
 import { isWhole, type MaskTree } from "./partial-update.ts";
 import { checkRulesFit, type Kind, RuleError } from "./rule-mistakes.ts";
 import { count, enumRules, FINITE, numberRules, numeric, stringRules, type ValueRule } from "./value-rules.ts";
@@ -141,10 +142,11 @@ const REQUIRED = "is required";
 
 function singularCheck(field: DescField, rules: FieldRules, values: readonly ValueRule[], item: Item): FieldCheck {
   const zero = zeroOf(item);
+  const read = fieldReader(field);
   return (message, violations, named) => {
     const set = isFieldSet(message, field);
     if (!set && rules.required) return violations.add(REQUIRED, field.name);
-    const value = keptValue(message, field);
+    const value = read(message);
     if (value !== undefined) checkValue(unwrap(value), values, violations, field.name);
     else if (named !== undefined && zero !== undefined) checkValue(zero, values, violations, field.name);
   };
@@ -155,8 +157,9 @@ function zeroOf({ scalar, enum: enumType }: Item): unknown {
 }
 
 function messageCheck(field: DescField, { required }: FieldRules, inner: MessageRules): FieldCheck {
+  const read = fieldReader(field);
   return (message, violations, named) => {
-    const value = keptValue(message, field) as Message | undefined;
+    const value = read(message) as Message | undefined;
     if (value === undefined) {
       if (required) violations.add(REQUIRED, field.name);
       return;
@@ -181,8 +184,9 @@ function manyCheck(
     else inner.check(item as Message, violations);
   };
   const checksItems = inner !== undefined || values.length > 0;
+  const read = fieldReader(field);
   return (message, violations) => {
-    const kept = keptValue(message, field) as readonly unknown[] | Record<string, unknown>;
+    const kept = read(message) as readonly unknown[] | Record<string, unknown>;
     const keys = Array.isArray(kept) ? undefined : Object.keys(kept);
     const items = Array.isArray(kept) ? kept : Object.values(kept);
     if (required && items.length === 0) return violations.add(REQUIRED, field.name);
@@ -208,14 +212,6 @@ function checkValue(value: unknown, rules: readonly ValueRule[], violations: Vio
   }
 }
 
-/** What protobuf-es keeps for a field; undefined for one with presence that is not set. */
-function keptValue(message: Message, field: DescField): unknown {
-  const properties = message as unknown as Record<string, unknown>;
-  if (field.oneof === undefined) return properties[field.localName];
-  const oneof = properties[field.oneof.localName] as { case?: string; value?: unknown };
-  return oneof.case === field.localName ? oneof.value : undefined;
-}
-
 /** A wrapper is its bare value in a singular field, and a message in lists, maps and oneofs. */
 function unwrap(value: unknown): unknown {
   return isMessage(value) ? (value as Message & { value?: unknown }).value : value;
@@ -230,9 +226,10 @@ interface Comparison {
 function comparison(desc: DescMessage, lesserName: string, greaterName: string): Comparison {
   const lesser = comparable(desc, "lesser", lesserName);
   const greater = comparable(desc, "greater", greaterName);
+  const [readLesser, readGreater] = [fieldReader(lesser), fieldReader(greater)];
   const check = (message: Message, violations: Violations) => {
     if (!isFieldSet(message, lesser) || !isFieldSet(message, greater)) return;
-    const [low, high] = [numeric(keptValue(message, lesser)), numeric(keptValue(message, greater))];
+    const [low, high] = [numeric(readLesser(message)), numeric(readGreater(message))];
     // NaN is refused as such.
     if (low >= high) violations.add(`must be less than ${greater.name}`, lesser.name);
   };

@@ -12,7 +12,7 @@
  */
 import type { DescField, DescFile, DescMessage, Message, MessageShape } from "@bufbuild/protobuf";
 import { isWrapperDesc } from "@bufbuild/protobuf/wkt";
-import { fieldReader } from "./field-reader.ts";
+import { fieldReader } from "../contract/field-reader.ts";
 import { anyWriter, type PackedWriter } from "./json-writer-any.ts";
 import { enumWriter, scalarWriter, type WriteJson } from "./json-writer-scalars.ts";
 import { wellKnownWriter, writeItems, writeJsonValue, writeMembers } from "./json-writer-well-known.ts";

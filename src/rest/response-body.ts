@@ -1,6 +1,6 @@
 import type { DescField, Message } from "@bufbuild/protobuf";
+import { fieldReader } from "../contract/field-reader.ts";
 import type { HttpBody } from "../gen/google/api/httpbody_pb.ts";
-import { fieldReader } from "./field-reader.ts";
 import type { HttpBinding } from "./http-binding.ts";
 import { compileFieldJsonWriter, compileJsonWriter } from "./json-writer.ts";
 
