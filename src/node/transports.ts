@@ -1,5 +1,8 @@
 import http from "node:http";
+import type { Http2Session } from "node:http2";
 import https from "node:https";
+import net from "node:net";
+import tls from "node:tls";
 import type { Transport } from "@connectrpc/connect";
 import {
   createConnectTransport,
@@ -18,6 +21,8 @@ export interface NodeTransports {
 
 /** More than any answer of the platform; a service that sends more is broken or hostile. */
 const READ_MAX_BYTES = 16 * 1_048_576;
+/** One lost SYN costs a second; a host that has not taken the connection after two is not there. */
+const CONNECT_TIMEOUT_MS = 2_000;
 /** How many HTTP/1.1 connections one service gets at most. */
 const MAX_SOCKETS = 100;
 
@@ -44,7 +49,11 @@ export function createNodeTransports(services: Readonly<Record<UpstreamService, 
 function createNodeTransport({ url, protocol }: ServiceAddress): { transport: Transport; close: () => void } {
   const common = { baseUrl: url, readMaxBytes: READ_MAX_BYTES };
   if (protocol === "grpc") {
-    const sessionManager = new Http2SessionManager(url, { pingIntervalMs: 30_000, pingTimeoutMs: 5_000 });
+    const sessionManager = new GuardedSessionManager(
+      url,
+      { pingIntervalMs: 30_000, pingTimeoutMs: 5_000 },
+      { createConnection },
+    );
     return { transport: createGrpcTransport({ ...common, sessionManager }), close: () => sessionManager.abort() };
   }
   const agentOptions = { keepAlive: true, maxSockets: MAX_SOCKETS };
@@ -52,4 +61,50 @@ function createNodeTransport({ url, protocol }: ServiceAddress): { transport: Tr
   const options = { ...common, httpVersion: "1.1", nodeOptions: { agent } } as const;
   const transport = protocol === "connect" ? createConnectTransport(options) : createGrpcWebTransport(options);
   return { transport, close: () => agent.destroy() };
+}
+
+/**
+ * Connect's manager stops listening to a session that it leaves, and a session may fail after that: a GOAWAY on an idle
+ * connection does it whenever a call comes while the socket still closes. Nobody would hear the error but the process,
+ * which it would end (connectrpc/connect-es#1768). Here every session keeps one listener to the end; the calls that
+ * the error is about learn of it by their streams.
+ */
+class GuardedSessionManager extends Http2SessionManager {
+  readonly #guarded = new WeakSet<Http2Session>();
+
+  override async request(
+    ...args: Parameters<Http2SessionManager["request"]>
+  ): ReturnType<Http2SessionManager["request"]> {
+    const stream = await super.request(...args);
+    const { session } = stream;
+    if (session !== undefined && !this.#guarded.has(session)) {
+      this.#guarded.add(session);
+      session.on("error", () => {});
+    }
+    return stream;
+  }
+}
+
+/**
+ * Opens the connection of an HTTP/2 session, or fails in time. All calls wait for the one session: a host that swallows
+ * packets, or a TLS handshake that never ends, would hold up every call long after the host is well again.
+ */
+function createConnection({ protocol, hostname, port }: URL): net.Socket {
+  // Node's sockets take an IPv6 address without the brackets that it has in a URL.
+  const host = hostname.replace(/^\[(.*)\]$/, "$1");
+  const secure = protocol === "https:";
+  const socket = secure
+    ? tls.connect({
+        host,
+        port: Number(port || 443),
+        ALPNProtocols: ["h2"],
+        ...(net.isIP(host) === 0 ? { servername: host } : {}),
+      })
+    : net.connect({ host, port: Number(port || 80) });
+  const timer = setTimeout(() => {
+    socket.destroy(Object.assign(new Error("the connection was not made in time"), { code: "ETIMEDOUT" }));
+  }, CONNECT_TIMEOUT_MS);
+  const stop = () => clearTimeout(timer);
+  socket.once(secure ? "secureConnect" : "connect", stop).once("close", stop);
+  return socket;
 }

@@ -4,7 +4,7 @@ import { Code, ConnectError, type HandlerContext, type Transport } from "@connec
 import { requestContextOf } from "../context.ts";
 import { callSettingsOf } from "../contract/call-policy.ts";
 import { roleName } from "../contract/roles.ts";
-import { GatewayError } from "../errors.ts";
+import { ERROR_CODES, GatewayError } from "../errors.ts";
 import type { GatewayMetrics } from "../telemetry/gateway-metrics.ts";
 import type { Call, CallStep } from "./call.ts";
 import { labelOf, type UpstreamService } from "./services.ts";
@@ -89,7 +89,10 @@ function translate(next: CallStep): CallStep {
 
 function sender({ transport, now }: UpstreamClientOptions): CallStep {
   return async ({ method, settings, request, context, contextValues, signal, service }) => {
-    const leftMs = context.deadlineAtMs - now();
+    // A call that nobody waits for is not made.
+    signal.throwIfAborted();
+    // Whole milliseconds: gRPC's timeout has no fractions, and Connect takes 0 for "no limit".
+    const leftMs = Math.floor(context.deadlineAtMs - now());
     if (leftMs <= 0) {
       throw toUpstreamError(new ConnectError("no time left", Code.DeadlineExceeded), { service, settings, signal });
     }
@@ -111,11 +114,15 @@ function metadataOf({ caller, requestId, traceparent }: Call["context"]): Record
   return header;
 }
 
-/** The code that the call ended with, as the metric spells it: what the service sent, where it sent anything. */
+/**
+ * The code that the call ended with, as the metric spells it: what the service sent, where it sent a status. Where it
+ * did not, Connect's own code would mislead (a broken envelope is INVALID_ARGUMENT), so our verdict's counts.
+ */
 function grpcCodeName(error: unknown): string {
-  const told = error instanceof GatewayError && error.cause instanceof ConnectError ? error.cause : error;
-  const { code } = ConnectError.from(told);
-  return GRPC_CODE_NAMES[code] ?? "UNKNOWN";
+  if (!(error instanceof GatewayError)) return "UNKNOWN";
+  const { cause, errorCode } = error;
+  const sent = cause instanceof ConnectError && cause.isWireError;
+  return GRPC_CODE_NAMES[sent ? cause.code : ERROR_CODES[errorCode].connect] ?? "UNKNOWN";
 }
 
 const GRPC_CODE_NAMES: Readonly<Partial<Record<Code, string>>> = {

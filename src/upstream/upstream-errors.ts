@@ -69,9 +69,23 @@ function fromConnection(error: ConnectError, { service }: Pick<Call, "service">)
       return tooLate(error, service);
     default:
   }
-  if (error.code === Code.Unavailable) return unavailable(error, service);
+  if (error.code === Code.Unavailable || neverArrived(error)) return unavailable(error, service);
   if (error.code === Code.DeadlineExceeded) return tooLate(error, service);
   return garbled(error, service);
+}
+
+/** What sockets say of a host that cannot be reached, as far as Connect does not know it for UNAVAILABLE. */
+const UNREACHABLE = new Set(["EHOSTUNREACH", "EHOSTDOWN", "ENETUNREACH", "ENETDOWN", "EADDRNOTAVAIL"]);
+
+/** The service did nothing with the call: there was no way to it, or HTTP/2 says that it did not look at the call. */
+function neverArrived(error: ConnectError): boolean {
+  let reason: unknown = error;
+  for (let depth = 0; reason instanceof Error && depth < 5; depth++) {
+    if ("code" in reason && typeof reason.code === "string" && UNREACHABLE.has(reason.code)) return true;
+    if (reason.message.includes("REFUSED_STREAM")) return true;
+    reason = reason.cause;
+  }
+  return false;
 }
 
 function unavailable(cause: unknown, service: Call["service"]): GatewayError {
