@@ -1,5 +1,5 @@
 import type { GatewayError } from "../errors.ts";
-import { describeError, type LogFields, type Logger, type LogLevel } from "../telemetry/logger.ts";
+import { boundedText, describeError, type LogFields, type Logger, type LogLevel } from "../telemetry/logger.ts";
 import type { Exchange } from "./exchange.ts";
 
 export interface AnsweredRequest {
@@ -12,12 +12,15 @@ export interface AnsweredRequest {
   readonly notes: LogFields;
 }
 
+/** Longer than any method that has a meaning; a client may make one up that fills a header. */
+const MAX_METHOD_LENGTH = 32;
+
 /** Writes the one line that a request leaves (contract.md section 6). `level` is that of a request without failure. */
 export function logRequest(logger: Logger, level: LogLevel, answered: AnsweredRequest): void {
   const { exchange, route, status, durationMs, failure, notes } = answered;
   logger.log(levelOf(failure, level), "request", {
     request_id: exchange.requestId,
-    method: exchange.request.method,
+    method: exchange.request.method.slice(0, MAX_METHOD_LENGTH),
     url: exchange.path,
     route,
     status_code: status,
@@ -48,7 +51,7 @@ function levelOf(failure: GatewayError | undefined, level: LogLevel): LogLevel {
 /** What an operator needs to know and a client must not. A stack helps with our own failures only. */
 function explain({ status, cause, message }: GatewayError): unknown {
   if (status >= 500) return describeError(cause ?? message);
-  return cause instanceof Error ? cause.message : message;
+  return boundedText(cause instanceof Error ? cause.message : message);
 }
 
 function traceIdOf(traceparent: string | undefined): string | undefined {

@@ -75,11 +75,14 @@ export function createExchanges(dependencies: ExchangeDependencies): (route: Exc
       const notes: Record<string, unknown> = {};
       const exchange = begin(request, notes);
       metrics.activeConnections.add(1);
+      let response: Response;
       let failure: GatewayError | undefined;
-      const response = await answer(exchange).catch((thrown: unknown) => {
+      try {
+        response = await answer(exchange);
+      } catch (thrown) {
         failure = toGatewayError(thrown);
-        return problemResponse(failure, { requestId: exchange.requestId, instance: exchange.path });
-      });
+        response = problemResponse(failure, { requestId: exchange.requestId, instance: exchange.path });
+      }
       metrics.activeConnections.add(-1);
       response.headers.set("X-Request-Id", exchange.requestId);
       cors.decorate(request, response.headers);

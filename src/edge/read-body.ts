@@ -1,7 +1,10 @@
 import { GatewayError } from "../errors.ts";
 
-/** JSON, said with or without the only charset that JSON has (RFC 8259, section 8.1). */
-const JSON_MEDIA_TYPE = /^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?;?\s*$/i;
+/**
+ * JSON, said with or without the only charset that JSON has (RFC 8259, section 8.1). No two of its runs of spaces stand
+ * beside each other: 15 000 spaces, tried in every division, would stop the process for a third of a second.
+ */
+const JSON_MEDIA_TYPE = /^application\/json[ \t]*(?:;[ \t]*(?:charset=(?:utf-8|"utf-8")[ \t]*(?:;[ \t]*)?)?)?$/i;
 
 /**
  * Reads a body of at most `maxBytes`. Undefined for an empty one, which counts as `{}` and needs no content type.
@@ -11,7 +14,6 @@ export async function readBody(
   request: Request,
   { maxBytes, json }: { readonly maxBytes: number; readonly json: boolean },
 ): Promise<Uint8Array | undefined> {
-  if (Number(request.headers.get("content-length") ?? 0) > maxBytes) throw tooLarge(maxBytes);
   const body = await readBytes(request, maxBytes);
   if (body.byteLength === 0) return undefined;
   demandIdentityEncoding(request.headers);
@@ -20,10 +22,15 @@ export async function readBody(
 }
 
 async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array> {
-  // A declared length has been compared above and the HTTP parser holds the client to it, so the fast way is safe.
-  if (request.headers.has("content-length")) return new Uint8Array(await whole(request));
-  if (request.body === null) return new Uint8Array();
-  return readChunks(request.body, maxBytes);
+  const declared = request.headers.get("content-length");
+  if (declared !== null && /^\d{1,15}$/.test(declared)) {
+    if (Number(declared) > maxBytes) throw tooLarge(maxBytes);
+    // The HTTP parser holds the client to the length, so the fast way is safe; a caller in this process may have lied.
+    const body = new Uint8Array(await request.arrayBuffer().catch(clientGone));
+    if (body.byteLength > maxBytes) throw tooLarge(maxBytes);
+    return body;
+  }
+  return request.body === null ? new Uint8Array() : readChunks(request.body, maxBytes);
 }
 
 /** Counts while it reads: a chunked body says nothing about its length. */
@@ -49,10 +56,6 @@ async function readChunks(stream: ReadableStream<Uint8Array>, maxBytes: number):
     offset += chunk.byteLength;
   }
   return body;
-}
-
-function whole(request: Request): Promise<ArrayBuffer> {
-  return request.arrayBuffer().catch(clientGone);
 }
 
 /** A body that ends before its length is a client that went away in the middle of it. */

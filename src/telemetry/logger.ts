@@ -66,10 +66,10 @@ const MAX_STACK_LINES = 8;
 /** An error with its causes for the log, flat and bounded: a cause may refer to itself. Never throws. */
 export function describeError(thrown: unknown, depth = 3): unknown {
   try {
-    if (!(thrown instanceof Error)) return { name: typeof thrown, message: bounded(thrown) };
+    if (!(thrown instanceof Error)) return { name: typeof thrown, message: boundedText(thrown) };
     return {
-      name: bounded(thrown.name),
-      message: bounded(thrown.message),
+      name: boundedText(thrown.name),
+      message: boundedText(thrown.message),
       stack: stackOf(thrown),
       ...(thrown.cause !== undefined && depth > 0 ? { cause: describeError(thrown.cause, depth - 1) } : {}),
     };
@@ -83,9 +83,10 @@ export function describeError(thrown: unknown, depth = 3): unknown {
 function stackOf({ stack }: Error): readonly string[] {
   const lines = String(stack).split("\n");
   const places = lines.filter((line) => /^\s+at /.test(line)).slice(0, MAX_STACK_LINES);
-  return places.map((line) => bounded(line.trim()));
+  return places.map((line) => boundedText(line.trim()));
 }
 
-function bounded(text: unknown): string {
+/** The beginning of a text that somebody else has written, enough to know it by. */
+export function boundedText(text: unknown): string {
   return String(text).slice(0, MAX_TEXT_LENGTH);
 }
