@@ -1,5 +1,6 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import { type Caller, callerOf } from "../context.ts";
+import { isId } from "../contract/string-formats.ts";
 import { authenticationError, GatewayError } from "../errors.ts";
 import type { AuthService } from "../gen/gateway/v1/auth_pb.ts";
 import { UserType } from "../gen/platform/common/v1/common_pb.ts";
@@ -78,8 +79,8 @@ async function signIn(user: User, dependencies: AuthDependencies) {
   const { sessions, refreshLifetimeSeconds, now } = dependencies;
   const sessionId = crypto.randomUUID();
   // Before the session exists: there is no use for one whose tokens cannot be minted.
-  roleOfUser(user);
-  await sessions.create({ sessionId, userId: user.userId, expiresAtMs: now() + refreshLifetimeSeconds * 1000 });
+  const { userId } = holderFrom(user);
+  await sessions.create({ sessionId, userId, expiresAtMs: now() + refreshLifetimeSeconds * 1000 });
   return tokensFor(user, sessionId, 1, dependencies);
 }
 
@@ -89,18 +90,18 @@ async function tokensFor(
   generation: number,
   { accessTokens, refreshTokens }: AuthDependencies,
 ) {
-  const role = roleOfUser(user);
   const [accessToken, refreshToken] = await Promise.all([
-    accessTokens.mint({ userId: user.userId, role, sessionId }),
+    accessTokens.mint({ ...holderFrom(user), sessionId }),
     refreshTokens.mint({ sessionId, generation }),
   ]);
   const expiresIn = accessTokens.lifetimeSeconds;
   return { accessToken, refreshToken, tokenType: "bearer", expiresIn, user: toPublicUser(user) };
 }
 
-/** A user without a role cannot be given a token that means anything. */
-function roleOfUser(user: User): Role {
-  return demandAnswer(ROLES[user.userType], "user's type");
+/** Who a token is for. One without a role or an id would be refused on its first use, so it is not given out. */
+function holderFrom({ userId, userType }: User): { readonly userId: string; readonly role: Role } {
+  const role = demandAnswer(ROLES[userType], "user's type");
+  return { userId: demandAnswer(isId(userId) ? userId : undefined, "user's id"), role };
 }
 
 /** The session's user as they are now: a role change works from the next refresh on. */
@@ -111,7 +112,8 @@ async function fetchUser(
 ): Promise<User> {
   try {
     const { user } = await platform.users.getUser({ userId }, context);
-    return demandAnswer(user, "user");
+    // A session is one user's: no mistake of a service may turn it into another's.
+    return demandAnswer(user?.userId === userId ? user : undefined, "user");
   } catch (error) {
     if (!(error instanceof GatewayError) || error.errorCode !== "NOT_FOUND") throw error;
     await sessions.revokeSession(sessionId, accessTokens.lifetimeSeconds);

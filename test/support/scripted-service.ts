@@ -1,0 +1,131 @@
+import { createServer, type Http2ServerRequest, type Http2ServerResponse } from "node:http2";
+import type { AddressInfo, Socket } from "node:net";
+import type { DescMethodUnary, DescService, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import type { HandlerContext, Transport } from "@connectrpc/connect";
+import { connectNodeAdapter, createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { answerUnknownPath } from "#platform/rpc/unknown-path.ts";
+
+/** Answers one rpc in place of the real service: returns a message, throws a ConnectError, or never settles. */
+export type Script<S extends DescService> = {
+  [K in keyof S["method"]]?: S["method"][K] extends {
+    input: infer I extends DescMethodUnary["input"];
+    output: infer O extends DescMethodUnary["output"];
+  }
+    ? (request: MessageShape<I>, context: HandlerContext) => MessageInitShape<O> | Promise<MessageInitShape<O>>
+    : never;
+};
+
+/** Answers a call below gRPC: whatever bytes a test wants on the wire. */
+export type RawAnswer = (request: Http2ServerRequest, response: Http2ServerResponse) => void;
+
+/** One rpc that arrived. */
+export interface ArrivedCall {
+  /** As in the descriptor: `GetTask`. */
+  readonly method: string;
+  readonly header: Headers;
+}
+
+/**
+ * A real gRPC server (HTTP/2 without TLS) in a service's place. Unless a test says otherwise, it hands every unary call
+ * on to the service it stands for; so one rpc can fail while all that leads up to it is real.
+ */
+export interface ScriptedService<S extends DescService> {
+  readonly url: string;
+  /** The unary rpcs that arrived at a script or were handed on, the oldest first. */
+  readonly arrived: readonly ArrivedCall[];
+  /** From now on these rpcs are answered so, and all others are handed on. */
+  answer(script: Script<S>): void;
+  /** From now on the service has none of these rpcs: an older version of it. */
+  lack(...methods: (keyof S["method"] & string)[]): void;
+  /** From now on every stream is answered with this, not only those of rpcs that we know. */
+  answerRaw(raw: RawAnswer): void;
+  /** Takes back all of the above. */
+  reset(): void;
+  /** Calls that are not answered here go there. */
+  standFor(realUrl: string): void;
+  stop(): Promise<void>;
+}
+
+/** Starts a scripted service on 127.0.0.1, on a port that the system chose unless told. */
+export async function startScriptedService<S extends DescService>(
+  service: S,
+  { port = 0 }: { readonly port?: number } = {},
+): Promise<ScriptedService<S>> {
+  const arrived: ArrivedCall[] = [];
+  let script: Script<S> = {};
+  let lacking: readonly string[] = [];
+  let raw: RawAnswer | undefined;
+  let real: { transport: Transport; close: () => void } | undefined;
+
+  const handle = (method: DescMethodUnary) => async (request: object, context: HandlerContext) => {
+    arrived.push({ method: method.name, header: context.requestHeader });
+    const own = script[method.localName as keyof S["method"]] as
+      | ((request: object, context: HandlerContext) => object)
+      | undefined;
+    if (own !== undefined) return own(request, context);
+    if (real === undefined) throw new Error(`${method.name} is neither scripted nor handed on`);
+    return (await real.transport.unary(method, context.signal, undefined, undefined, request as never)).message;
+  };
+  const adapter = connectNodeAdapter({
+    routes: (router) => {
+      for (const method of service.methods) {
+        if (method.methodKind === "unary") router.rpc(method as never, handle(method as DescMethodUnary) as never);
+      }
+    },
+    fallback: answerUnknownPath as never,
+  });
+
+  const server = createServer((request, response) => {
+    // A peer that cuts the call is what some of these tests are about.
+    request.on("error", () => {});
+    response.on("error", () => {});
+    if (raw !== undefined) return raw(request, response);
+    if (lacking.some((name) => request.url.endsWith(`/${name}`)))
+      return answerUnknownPath(request as never, response as never);
+    adapter(request, response);
+  });
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.on("error", () => {}).once("close", () => sockets.delete(socket));
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, "127.0.0.1", resolve);
+  });
+
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    arrived,
+    answer: (next) => {
+      script = next;
+    },
+    lack: (...methods) => {
+      lacking = methods.map((localName) => service.method[localName]!.name);
+    },
+    answerRaw: (next) => {
+      raw = next;
+    },
+    reset: () => {
+      script = {};
+      lacking = [];
+      raw = undefined;
+    },
+    standFor: (baseUrl) => {
+      real?.close();
+      const sessionManager = new Http2SessionManager(baseUrl);
+      real = { transport: createGrpcTransport({ baseUrl, sessionManager }), close: () => sessionManager.abort() };
+    },
+    async stop() {
+      real?.close();
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      for (const socket of sockets) socket.destroy();
+      await closed;
+    },
+  };
+}
+
+/** For a script: an rpc that is never answered. */
+export function hang(): Promise<never> {
+  return new Promise(() => {});
+}
