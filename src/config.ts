@@ -67,19 +67,24 @@ export function loadConfig(env: Environment, defaults: ConfigDefaults): Config {
     jwtSecret: read.signingSecret("JWT_SECRET"),
     jwtIssuer: read.text("JWT_ISSUER", "devmatch-gateway"),
     jwtAudience: read.text("JWT_AUDIENCE", "devmatch"),
-    accessLifetimeSeconds: Math.ceil(read.duration("JWT_EXPIRATION_HOURS", 24, "hours", 24 * 31) * 3600),
-    refreshLifetimeSeconds: Math.ceil(read.duration("JWT_REFRESH_EXPIRATION_DAYS", 30, "days", 366) * 86_400),
-    upstreamTimeoutMs: Math.ceil(read.duration("UPSTREAM_TIMEOUT", 30, "seconds", 600) * 1000),
+    accessLifetimeSeconds: wholeUnits(read.duration("JWT_EXPIRATION_HOURS", 24, "hours", 24 * 31) * 3600),
+    refreshLifetimeSeconds: wholeUnits(read.duration("JWT_REFRESH_EXPIRATION_DAYS", 30, "days", 366) * 86_400),
+    upstreamTimeoutMs: wholeUnits(read.duration("UPSTREAM_TIMEOUT", 30, "seconds", 600) * 1000),
     maxBodyBytes: read.wholeNumber("MAX_BODY_BYTES", 1_048_576, 1, 104_857_600),
     corsOrigins: read.origins("CORS_ORIGINS", "http://localhost:3000,http://localhost:5173,http://localhost"),
     logLevel: read.oneOf("LOG_LEVEL", ["debug", "info", "warn", "error"], "info"),
-    metricsToken: read.optionalText("METRICS_TOKEN"),
+    metricsToken: read.bearerToken("METRICS_TOKEN"),
     host: read.text("GATEWAY_HOST", "0.0.0.0"),
     port: read.wholeNumber("GATEWAY_PORT", 8000, 0, 65_535),
-    shutdownGraceMs: Math.ceil(read.duration("SHUTDOWN_GRACE", 25, "seconds", 600, { zero: true }) * 1000),
+    shutdownGraceMs: wholeUnits(read.duration("SHUTDOWN_GRACE", 25, "seconds", 600, { zero: true }) * 1000),
   };
   read.finish();
   return config;
+}
+
+/** Rounded up, so that a short time never becomes none; but 0.07 * 3600 is 252, and not what doubles make of it. */
+function wholeUnits(value: number): number {
+  return Math.ceil(Number(value.toPrecision(12)));
 }
 
 /** Every variable that is wrong, and why, without its value. */
@@ -93,9 +98,12 @@ export class ConfigError extends Error {
   }
 }
 
+/** Without a scheme, and with a port: nobody means port 80 of a gRPC service. */
+const HOST_AND_PORT = /^[^/?#@]+:\d+\/?$/;
+
 /** Secrets that stand in tutorials and templates, or that people type when asked for one. */
 const WELL_KNOWN_SECRET =
-  /your[-_ ]?(jwt[-_ ]?)?secret|change[-_ ]?me|secret[-_ ]?key|super[-_ ]?secret|placeholder|0123456789/i;
+  /your[-_ ]?([a-z0-9]+[-_ ])*secret|change[-_ ]?me|secret[-_ ]?key|super[-_ ]?secret|string[-_ ]secret|placeholder|0123456789/i;
 const MIN_SECRET_BYTES = 32;
 /** 32 random bytes in hexadecimal show some 14 distinct characters; one key held down shows one. */
 const MIN_DISTINCT_CHARACTERS = 8;
@@ -147,23 +155,30 @@ class VariableReader {
     return this.#wrong(name, `must be a number of ${unit}, ${range}`, fallback);
   }
 
-  /** `host:port` or an http(s) URL. A path would be lost silently, so it is refused. */
+  /** A token that a client can send as `Bearer …`. Any other could never be matched. */
+  bearerToken(name: string): string | undefined {
+    const value = this.optionalText(name);
+    if (value === undefined || /^[\x21-\x7e]+$/.test(value)) return value;
+    return this.#wrong(name, "must be printable ASCII without spaces, so that a header can carry it", undefined);
+  }
+
+  /** `host:port` or an http(s) URL. What would be lost silently, a path, a password, is refused. */
   serviceUrl(name: string, fallback: string): string {
     const value = this.text(name, fallback);
-    const candidate = /^[a-z][a-z0-9+.-]*:\/\//i.test(value) ? value : `http://${value}`;
+    const candidate = HOST_AND_PORT.test(value) ? `http://${value}` : value;
     const url = URL.canParse(candidate) ? new URL(candidate) : undefined;
-    const plain =
-      url !== undefined && url.pathname === "/" && url.search === "" && url.hash === "" && url.username === "";
-    if (plain && (url.protocol === "http:" || url.protocol === "https:")) return url.origin;
+    const http = url?.protocol === "http:" || url?.protocol === "https:";
+    if (url !== undefined && http && url.href === `${url.origin}/`) return url.origin;
     return this.#wrong(name, "must be host:port or an http(s) URL without a path", fallback);
   }
 
+  /** Exact origins as a browser writes them, or `*`: anything else would never match one. */
   origins(name: string, fallback: string): string[] {
     const values = this.text(name, fallback)
       .split(",")
       .map((value) => value.trim());
-    const isOrigin = (value: string) => value === "*" || (URL.canParse(value) && new URL(value).origin === value);
-    if (values.every(isOrigin)) return values;
+    const isOrigin = (value: string) => URL.canParse(value) && new URL(value).origin === value && !value.includes("*");
+    if (values.every((value) => value === "*" || isOrigin(value))) return values;
     return this.#wrong(name, "must be a comma-separated list of origins such as https://app.example.com", []);
   }
 

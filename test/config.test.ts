@@ -1,0 +1,268 @@
+import { describe, expect, test } from "vitest";
+import { type Config, ConfigError, loadConfig } from "#src/config.ts";
+
+const SECRET = "q7Tz!mW2vR9xLp4KdY8sBn3Hf6JcGa1E";
+const GOOD = { JWT_SECRET: SECRET };
+
+type Environment = Record<string, string | undefined>;
+
+function load(env: Environment, protocol: "grpc" | "connect" = "grpc"): Config {
+  return loadConfig({ ...GOOD, ...env }, { protocol });
+}
+
+/** The variables that the one message names, a line each, and the message itself. */
+function refusalOf(env: Environment): { names: readonly string[]; message: string } {
+  try {
+    loadConfig(env, { protocol: "grpc" });
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigError);
+    const { problems, message } = error as ConfigError;
+    return { names: problems.map((problem) => problem.split(" ")[0]!), message };
+  }
+  throw new Error("it was accepted");
+}
+
+test("with nothing but a secret, everything has the contract's default (section 5)", () => {
+  expect(load({})).toEqual({
+    services: {
+      users: { url: "http://localhost:50051", protocol: "grpc" },
+      tasks: { url: "http://localhost:50052", protocol: "grpc" },
+      recommendation: { url: "http://localhost:50054", protocol: "grpc" },
+      orchestrator: { url: "http://localhost:50053", protocol: "grpc" },
+    },
+    presenceUrl: "http://localhost:8080",
+    jwtSecret: SECRET,
+    jwtIssuer: "devmatch-gateway",
+    jwtAudience: "devmatch",
+    accessLifetimeSeconds: 24 * 3600,
+    refreshLifetimeSeconds: 30 * 86_400,
+    upstreamTimeoutMs: 30_000,
+    maxBodyBytes: 1_048_576,
+    corsOrigins: ["http://localhost:3000", "http://localhost:5173", "http://localhost"],
+    logLevel: "info",
+    metricsToken: undefined,
+    host: "0.0.0.0",
+    port: 8000,
+    shutdownGraceMs: 25_000,
+  } satisfies Config);
+});
+
+test("an empty variable is an absent one: that is how compose files unset one", () => {
+  const names = [
+    "GATEWAY_PORT",
+    "USER_SERVICE_URL",
+    "UPSTREAM_PROTOCOL",
+    "JWT_ISSUER",
+    "CORS_ORIGINS",
+    "METRICS_TOKEN",
+  ];
+  for (const empty of ["", "   "]) {
+    expect(load(Object.fromEntries(names.map((name) => [name, empty])))).toEqual(load({}));
+  }
+});
+
+type GoodRow = readonly [name: string, value: string, expected: Partial<Config>, because: string];
+
+const GOOD_VALUES: readonly GoodRow[] = [
+  ["GATEWAY_PORT", "0", { port: 0 }, "the system chooses"],
+  ["GATEWAY_PORT", "65535", { port: 65_535 }, "the last port"],
+  ["GATEWAY_PORT", " 8080 ", { port: 8080 }, "spaces around it are a slip of the hand"],
+  ["GATEWAY_HOST", "127.0.0.1", { host: "127.0.0.1" }, "one interface"],
+  ["GATEWAY_HOST", "::1", { host: "::1" }, "IPv6"],
+  ["PRESENCE_SERVICE_URL", "presence:8080", { presenceUrl: "http://presence:8080" }, "host:port"],
+  [
+    "PRESENCE_SERVICE_URL",
+    "https://presence.example",
+    { presenceUrl: "https://presence.example" },
+    "a URL has a port of its own",
+  ],
+  [
+    "PRESENCE_SERVICE_URL",
+    "http://presence.example/",
+    { presenceUrl: "http://presence.example" },
+    "a slash at the end is no path",
+  ],
+  ["PRESENCE_SERVICE_URL", "HTTP://Presence:8080", { presenceUrl: "http://presence:8080" }, "letter case"],
+  ["PRESENCE_SERVICE_URL", "10.0.0.7:8080", { presenceUrl: "http://10.0.0.7:8080" }, "an address"],
+  ["PRESENCE_SERVICE_URL", "[::1]:8080", { presenceUrl: "http://[::1]:8080" }, "an IPv6 address"],
+  ["PRESENCE_SERVICE_URL", "presence:80", { presenceUrl: "http://presence" }, "the port that http has anyhow"],
+  ["JWT_ISSUER", "https://devmatch.example", { jwtIssuer: "https://devmatch.example" }, "any text"],
+  ["JWT_AUDIENCE", "api", { jwtAudience: "api" }, "any text"],
+  ["JWT_EXPIRATION_HOURS", "1", { accessLifetimeSeconds: 3600 }, "hours"],
+  ["JWT_EXPIRATION_HOURS", "0.25", { accessLifetimeSeconds: 900 }, "a quarter of one"],
+  ["JWT_EXPIRATION_HOURS", "0.07", { accessLifetimeSeconds: 252 }, "a fraction that is no exact double"],
+  ["JWT_EXPIRATION_HOURS", "0.0001", { accessLifetimeSeconds: 1 }, "less than a second is one"],
+  ["JWT_EXPIRATION_HOURS", "744", { accessLifetimeSeconds: 2_678_400 }, "a month, the most"],
+  ["JWT_REFRESH_EXPIRATION_DAYS", "0.5", { refreshLifetimeSeconds: 43_200 }, "half a day"],
+  ["JWT_REFRESH_EXPIRATION_DAYS", "366", { refreshLifetimeSeconds: 31_622_400 }, "a year, the most"],
+  ["UPSTREAM_TIMEOUT", "0.5", { upstreamTimeoutMs: 500 }, "half a second"],
+  ["UPSTREAM_TIMEOUT", "1.001", { upstreamTimeoutMs: 1001 }, "a fraction that is no exact double"],
+  ["UPSTREAM_TIMEOUT", "600", { upstreamTimeoutMs: 600_000 }, "the most"],
+  ["SHUTDOWN_GRACE", "0", { shutdownGraceMs: 0 }, "no grace"],
+  ["SHUTDOWN_GRACE", "2.5", { shutdownGraceMs: 2_500 }, "a fraction"],
+  ["MAX_BODY_BYTES", "1", { maxBodyBytes: 1 }, "the least"],
+  ["MAX_BODY_BYTES", "104857600", { maxBodyBytes: 104_857_600 }, "the most"],
+  ["LOG_LEVEL", "debug", { logLevel: "debug" }, "a level"],
+  ["LOG_LEVEL", "WARN", { logLevel: "warn" }, "in any letter case"],
+  ["METRICS_TOKEN", "s3cret-for-scrapes", { metricsToken: "s3cret-for-scrapes" }, "a token"],
+  ["CORS_ORIGINS", "*", { corsOrigins: ["*"] }, "everybody"],
+  ["CORS_ORIGINS", "https://a.example", { corsOrigins: ["https://a.example"] }, "one"],
+  [
+    "CORS_ORIGINS",
+    "https://a.example , http://localhost:3000",
+    { corsOrigins: ["https://a.example", "http://localhost:3000"] },
+    "with spaces",
+  ],
+];
+
+test.each(GOOD_VALUES)("%s=%s is good: %#", (name, value, expected) => {
+  expect(load({ [name]: value })).toEqual({ ...load({}), ...expected });
+});
+
+type BadRow = readonly [name: string, value: string, because: string];
+
+const BAD_VALUES: readonly BadRow[] = [
+  ["GATEWAY_PORT", "65536", "no such port"],
+  ["GATEWAY_PORT", "-1", "no such port"],
+  ["GATEWAY_PORT", "80.5", "no whole number"],
+  ["GATEWAY_PORT", "0x50", "no decimal number"],
+  ["GATEWAY_PORT", "8e3", "no plain number"],
+  ["GATEWAY_PORT", "http", "no number"],
+  ["GATEWAY_PORT", "99999999999999999999", "more digits than a number has"],
+  ["USER_SERVICE_URL", "http://users/path", "a path would be lost"],
+  ["USER_SERVICE_URL", "users:50051/path", "a path would be lost"],
+  ["USER_SERVICE_URL", "http://users?x=1", "a query would be lost"],
+  ["USER_SERVICE_URL", "http://users#x", "a fragment would be lost"],
+  ["USER_SERVICE_URL", "http://me:hunter2@users:50051", "credentials would be lost"],
+  ["USER_SERVICE_URL", "http://:hunter2@users:50051", "a password alone would be lost"],
+  ["USER_SERVICE_URL", "me:hunter2@users:50051", "credentials would be lost"],
+  ["USER_SERVICE_URL", "users", "a host without a port: nobody means port 80"],
+  ["USER_SERVICE_URL", "grpc://users:50051", "a scheme that we do not speak"],
+  ["USER_SERVICE_URL", "dns:///users:50051", "a scheme of gRPC's own"],
+  ["USER_SERVICE_URL", "unix:///tmp/socket", "a socket of the file system"],
+  ["USER_SERVICE_URL", "users:99999", "no such port"],
+  ["USER_SERVICE_URL", "us ers:50051", "no host"],
+  ["USER_SERVICE_URL", ":50051", "no host at all"],
+  ["TASK_SERVICE_URL", "ftp://tasks", "a scheme that we do not speak"],
+  ["RECOMMENDATION_SERVICE_URL", "http://", "no host"],
+  ["ORCHESTRATOR_URL", "//orchestrator:1", "no scheme"],
+  ["PRESENCE_SERVICE_URL", "javascript:alert(1)", "no address"],
+  ["UPSTREAM_PROTOCOL", "http", "no such protocol"],
+  ["USER_SERVICE_PROTOCOL", "grpcweb", "no such protocol"],
+  ["TASK_SERVICE_PROTOCOL", "constructor", "a name that every object has"],
+  ["JWT_EXPIRATION_HOURS", "0", "tokens that are never good"],
+  ["JWT_EXPIRATION_HOURS", "-1", "below zero"],
+  ["JWT_EXPIRATION_HOURS", "745", "more than a month"],
+  ["JWT_EXPIRATION_HOURS", "24h", "the unit is in the name"],
+  ["JWT_EXPIRATION_HOURS", "0,25", "a comma"],
+  ["JWT_EXPIRATION_HOURS", ".5", "no digit before the point"],
+  ["JWT_EXPIRATION_HOURS", "5.", "none behind it"],
+  ["JWT_EXPIRATION_HOURS", "1e1", "powers of ten"],
+  ["JWT_EXPIRATION_HOURS", "Infinity", "for ever"],
+  ["JWT_EXPIRATION_HOURS", "NaN", "no number"],
+  ["JWT_REFRESH_EXPIRATION_DAYS", "0", "sessions that never are"],
+  ["JWT_REFRESH_EXPIRATION_DAYS", "367", "more than a year"],
+  ["UPSTREAM_TIMEOUT", "0", "no time at all"],
+  ["UPSTREAM_TIMEOUT", "601", "more than a person waits"],
+  ["SHUTDOWN_GRACE", "-1", "below zero"],
+  ["SHUTDOWN_GRACE", "601", "more than an orchestrator waits"],
+  ["MAX_BODY_BYTES", "0", "no body at all"],
+  ["MAX_BODY_BYTES", "1MB", "a unit"],
+  ["MAX_BODY_BYTES", "104857601", "more than memory should hold"],
+  ["LOG_LEVEL", "verbose", "no such level"],
+  ["METRICS_TOKEN", "two words", "a header could not carry it"],
+  ["METRICS_TOKEN", "tökén", "a header could not carry it"],
+  ["CORS_ORIGINS", "https://a.example/", "a slash: it would never match"],
+  ["CORS_ORIGINS", "https://a.example/app", "a path: it would never match"],
+  ["CORS_ORIGINS", "a.example", "no scheme"],
+  ["CORS_ORIGINS", "https://A.example", "upper case: it would never match"],
+  ["CORS_ORIGINS", "https://a.example:443", "the port that https has anyhow: it would never match"],
+  ["CORS_ORIGINS", "https://*.example", "a pattern: only whole origins are compared"],
+  ["CORS_ORIGINS", "null", "every sandboxed page is that"],
+  ["CORS_ORIGINS", "https://a.example,", "an empty one"],
+  ["CORS_ORIGINS", "https://a.example https://b.example", "spaces for commas"],
+];
+
+describe("a wrong value stops the start, and is not shown", () => {
+  test.each(BAD_VALUES)("%s=%s: %s", (name, value) => {
+    const { names, message } = refusalOf({ ...GOOD, [name]: value });
+    expect(names).toEqual([name]);
+    // Without the sentence's own words, of which a value such as "0" may be one.
+    expect(message.split("\n")[0]).toBe("The configuration is wrong:");
+    if (value.length > 3) expect(message).not.toContain(value);
+  });
+});
+
+test("one message names every wrong variable", () => {
+  const wrong = Object.fromEntries(BAD_VALUES.map(([name, value]) => [name, value]));
+  const { names, message } = refusalOf({ ...wrong, JWT_SECRET: "short-one" });
+  expect(names.toSorted()).toEqual([...Object.keys(wrong), "JWT_SECRET"].toSorted());
+  for (const value of ["hunter2", "short-one", "two words", "verbose"]) expect(message).not.toContain(value);
+});
+
+describe("protocols", () => {
+  test("the runtime's own is the default, and one variable sets it for all", () => {
+    expect(load({}, "connect").services.users.protocol).toBe("connect");
+    const { services } = load({ UPSTREAM_PROTOCOL: "grpc-web" });
+    expect(new Set(Object.values(services).map(({ protocol }) => protocol))).toEqual(new Set(["grpc-web"]));
+  });
+
+  test.each([
+    ["USER_SERVICE_PROTOCOL", "users"],
+    ["TASK_SERVICE_PROTOCOL", "tasks"],
+    ["RECOMMENDATION_SERVICE_PROTOCOL", "recommendation"],
+    ["ORCHESTRATOR_PROTOCOL", "orchestrator"],
+  ] as const)("%s sets one service's, and no other's", (name, key) => {
+    const { services } = load({ UPSTREAM_PROTOCOL: "grpc-web", [name]: "Connect" });
+    const changed = Object.entries(services).filter(([, { protocol }]) => protocol === "connect");
+    expect(changed.map(([service]) => service)).toEqual([key]);
+  });
+
+  test.each([
+    ["USER_SERVICE_URL", "users"],
+    ["TASK_SERVICE_URL", "tasks"],
+    ["RECOMMENDATION_SERVICE_URL", "recommendation"],
+    ["ORCHESTRATOR_URL", "orchestrator"],
+  ] as const)("%s is the address of one service, and no other's", (name, key) => {
+    const { services } = load({ [name]: "elsewhere:1" });
+    const changed = Object.entries(services).filter(([, { url }]) => url === "http://elsewhere:1");
+    expect(changed.map(([service]) => service)).toEqual([key]);
+  });
+});
+
+describe("the secret that signs tokens", () => {
+  test.each([
+    [undefined, "absent"],
+    ["", "empty"],
+    ["x".repeat(31), "31 bytes"],
+    ["q7Tz!mW2vR9xLp4KdY8sBn3Hf6JcGa1", "31 random bytes"],
+    ["your-secret-key", "the well-known one"],
+    ["your-secret-key-change-in-production", "a template's, long enough"],
+    ["your_jwt_secret_your_jwt_secret_your_jwt_secret", "another template's"],
+    ["YOUR-SECRET-KEY-YOUR-SECRET-KEY-1", "in upper case"],
+    ["your-256-bit-secret-your-256-bit-secret", "jwt.io's, twice"],
+    ["a-string-secret-at-least-256-bits-long", "jwt.io's of today"],
+    ["super-secret-jwt-token-with-at-least-32-characters-long", "Supabase's"],
+    ["please-change-me-please-change-me-1", "what asks to be changed"],
+    ["a".repeat(64), "one key held down"],
+    ["abcabcabcabcabcabcabcabcabcabcabcabc", "three keys"],
+    [" ".repeat(40), "spaces"],
+  ] as readonly (readonly [string | undefined, string])[])("%j is refused: %s", (secret) => {
+    const { names, message } = refusalOf({ JWT_SECRET: secret });
+    expect(names).toEqual(["JWT_SECRET"]);
+    if (secret !== undefined && secret.trim() !== "") expect(message).not.toContain(secret);
+  });
+
+  test.each([
+    [SECRET, "32 bytes"],
+    ["3f9a5c7e1b2d4f60a8c9e7d5b3f1a2c4e6d8b0f19a7c5e3d1b2f4a6c8e0d9b7f", "hexadecimal"],
+    ["mZ0x+7Qk/1u5vJd3RwYcT9aGhLpNsXbE2oWiKfMzD8A=", "base64"],
+    ["ключ-из-букв-не-латинских", "fewer than 32 characters, and more than 32 bytes"],
+  ])("%j is accepted: %s", (secret) => {
+    expect(load({ JWT_SECRET: secret }).jwtSecret).toBe(secret);
+  });
+
+  test("is its bytes as they are: spaces around it belong to it", () => {
+    expect(load({ JWT_SECRET: ` ${SECRET}\n` }).jwtSecret).toBe(` ${SECRET}\n`);
+  });
+});
