@@ -102,17 +102,34 @@ function garbled(cause: unknown, service: Call["service"]): GatewayError {
 }
 
 const MAX_TEXT_LENGTH = 300;
+/** As much of a text as is examined. More is not shown, and a pattern must not meet megabytes. */
+const MAX_EXAMINED_LENGTH = 2_000;
 
-/**
- * A service's words, fit for a client: one line, bounded. A text that looks like an address or a stack trace was not
- * written for clients, whatever its code, and is replaced.
- */
+/** What must not reach a client's terminal or log: control characters, line breaks, and what turns the text around. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: exactly these are meant.
+const UNSHOWABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+/g;
+
+/** What was not written for clients, whatever its code: a service that passes on what broke inside it. */
+const INTERNAL: readonly RegExp[] = [
+  /:\/\//, // a URL
+  /\b\d{1,3}(\.\d{1,3}){3}\b/, // IPv4
+  /::|\b([0-9a-f]{1,4}:){7}/i, // IPv6, and types such as std::bad_alloc
+  /:\d{4,5}\b/, // a port
+  /\blocalhost\b|\.(internal|local|svc)\b/i, // names inside the cluster
+  /\bE(CONN|HOST|NET|PIPE|TIMEDOUT|ADDR|AI_)/, // a socket's error
+  /(^|[\s"'(=])\/[\w.-]+\/[\w.-]+|\b[A-Za-z]:\\/, // a path
+  /\bat (async )?[^\s()]{1,200} ?\([^()]{0,200}:\d/, // a stack of Node's or Java's
+  /\bTraceback\b|\bgoroutine \d|\bpanic:/, // of Python's or Go's
+];
+
+/** A service's words, fit for a client: one line, bounded; or our own, where the service's were not for clients. */
 function clientText(text: string, fallback: ErrorCode): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not reach a client's terminal or log.
-  const line = text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ").trim();
-  const internal = /:\/\/|\b\d{1,3}(\.\d{1,3}){3}\b|:\d{4,5}\b|\bat \S+ ?\(|\bTraceback\b/.test(text);
-  if (line === "" || internal) return FALLBACK_TEXT[fallback] ?? "The request was refused.";
-  return line.length > MAX_TEXT_LENGTH ? `${line.slice(0, MAX_TEXT_LENGTH)}…` : line;
+  const line = text.slice(0, MAX_EXAMINED_LENGTH).replace(UNSHOWABLE, " ").trim();
+  if (line === "" || INTERNAL.some((pattern) => pattern.test(line))) {
+    return FALLBACK_TEXT[fallback] ?? "The request was refused.";
+  }
+  const characters = [...line];
+  return characters.length > MAX_TEXT_LENGTH ? `${characters.slice(0, MAX_TEXT_LENGTH).join("")}…` : line;
 }
 
 const FALLBACK_TEXT: Readonly<Partial<Record<ErrorCode, string>>> = {
