@@ -1,5 +1,15 @@
-import { type DescMethod, type DescService, getOption, hasOption } from "@bufbuild/protobuf";
-import { Access, type DataRule, type Page, type RateClass, type Role, rpc } from "../gen/policy/v1/policy_pb.ts";
+import { type DescEnum, type DescMethod, type DescService, getOption, hasOption } from "@bufbuild/protobuf";
+import {
+  Access,
+  type DataRule,
+  DataRuleSchema,
+  type Page,
+  type RateClass,
+  RateClassSchema,
+  Role,
+  RoleSchema,
+  rpc,
+} from "../gen/policy/v1/policy_pb.ts";
 
 /** What the gateway does around a public rpc, complete: defaults are filled in. */
 export interface RpcPolicy {
@@ -33,6 +43,14 @@ export function policyOf(method: DescMethod): RpcPolicy {
   if (access === Access.ANYONE && (roles.length > 0 || selfField !== "" || policy.data !== 0)) {
     throw new PolicyError(method, "lets anyone in and yet asks who they are");
   }
+  const nobody = roles.find((role) => role === Role.UNSPECIFIED || !hasValue(RoleSchema, role));
+  if (nobody !== undefined) throw new PolicyError(method, `names a role that nobody can have: ${nobody}`);
+  if (!hasValue(DataRuleSchema, policy.data)) {
+    throw new PolicyError(method, `names a data rule that is not known: ${policy.data}`);
+  }
+  if (!hasValue(RateClassSchema, policy.rateClass)) {
+    throw new PolicyError(method, `names a rate class that is not known: ${policy.rateClass}`);
+  }
   const successStatus = policy.successStatus === 0 ? 200 : policy.successStatus;
   if (!SUCCESS_STATUSES.includes(successStatus)) {
     throw new PolicyError(method, `has success_status ${successStatus}, not one of ${SUCCESS_STATUSES.join(", ")}`);
@@ -55,6 +73,11 @@ export function policyOf(method: DescMethod): RpcPolicy {
     page,
     noStore: policy.noStore,
   };
+}
+
+/** An enum of proto3 can have any number; one that this program does not know is a rule that it would not keep. */
+function hasValue(schema: DescEnum, number: number): boolean {
+  return schema.values.some((value) => value.number === number);
 }
 
 function requireField(method: DescMethod, option: string, name: string, side: "input" | "output"): void {

@@ -13,8 +13,8 @@ export function demandTaskOwner(caller: Caller, task: Task): void {
 /** DATA_RULE_TASK_READER: the owner, ADMIN, and a DEVELOPER while the task is OPEN or theirs. Throws ACCESS_DENIED. */
 export function demandTaskReader(caller: Caller, task: Task): void {
   if (caller.role === Role.ADMIN || owns(caller, task)) return;
-  const open = task.status === TaskLifecycleStatus.OPEN || task.assigneeId === caller.userId;
-  if (caller.role === Role.DEVELOPER && open) return;
+  const theirs = task.status === TaskLifecycleStatus.OPEN || isCaller(caller, task.assigneeId);
+  if (caller.role === Role.DEVELOPER && theirs) return;
   throw new GatewayError("ACCESS_DENIED", "You may not see this task.");
 }
 
@@ -52,7 +52,11 @@ export function taskScope(
   }
 }
 
-/** An empty id owns nothing: a service that lost the owner's id must not make everybody the owner. */
 function owns(caller: Caller, task: Task): boolean {
-  return task.clientId !== "" && task.clientId === caller.userId;
+  return isCaller(caller, task.clientId);
+}
+
+/** An empty id is nobody's: a service that lost the owner's id must not make everybody the owner. */
+function isCaller(caller: Caller, userId: string): boolean {
+  return userId !== "" && userId === caller.userId;
 }
