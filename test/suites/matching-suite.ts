@@ -111,7 +111,7 @@ export function matchingSuite(target: Target): void {
       expect(none.body.metadata.strategy_used, "also with nobody to score").toBe(strategy);
     });
 
-    test.each([
+    test.each<[changes: object, why: string]>([
       [{ limit: null, strategy: null }, "null is the same as nothing"],
       [{ limit: 50 }, "the greatest limit"],
       [{ description: "" }, "an empty description is one"],

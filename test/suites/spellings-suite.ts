@@ -86,7 +86,7 @@ export function spellingsSuite(target: Target): void {
   );
 
   describe("an enum value", () => {
-    test.each([
+    test.each<[value: unknown, expected: string, why: string]>([
       ["CLIENT", "CLIENT", "the short name"],
       ["client", "CLIENT", "in lower case"],
       ["cLiEnT", "CLIENT", "mixed"],
