@@ -1,5 +1,5 @@
 import type { ServiceName } from "#platform/platform.ts";
-import { type Answer, call, type Person, register } from "./gateway-under-test.ts";
+import { type Answer, type CallOptions, call, type Person, register } from "./gateway-under-test.ts";
 
 /** Somebody for every part, and things to do something with: one of each for whatever can be done only once. */
 export interface Cast {
@@ -202,10 +202,15 @@ export async function gatherCast(url: string): Promise<Cast> {
   return { client, developer, newcomer, leaver, taskId, doomedTaskId };
 }
 
-/** Makes the one request of a route. */
-export function callRoute(url: string, { request }: TodaysRoute, cast: Cast): Promise<Answer> {
+/** Makes the one request of a route, signed in as its own person unless told otherwise. */
+export function callRoute(
+  url: string,
+  { request }: TodaysRoute,
+  cast: Cast,
+  options: CallOptions = {},
+): Promise<Answer> {
   const [line, by, body] = request(cast);
-  return call(url, line, { token: by?.token, body });
+  return call(url, line, { token: by?.token, body, ...options });
 }
 
 function newAccount() {

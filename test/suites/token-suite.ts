@@ -1,0 +1,173 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import { claims, forge, GOOD_HEADER, type JsonSource, part } from "../identity/forge.ts";
+import { type CallOptions, call } from "../support/gateway-under-test.ts";
+import { type Cast, callRoute, gatherCast, TODAYS_ROUTES } from "../support/todays-routes.ts";
+import type { SuiteTarget } from "./suite-target.ts";
+
+export interface TokenTarget extends SuiteTarget {
+  /** The gateway's JWT_SECRET. */
+  readonly secret: string;
+}
+
+/** What a row needs: the claims of a token that the client of the cast could have, and the secret. */
+interface Forge {
+  readonly cast: Cast;
+  readonly secret: string;
+  /** Claims that are good now, changed. */
+  claims(changes?: Readonly<Record<string, unknown>>, without?: string): Record<string, unknown>;
+  /** Signed with the gateway's own secret. */
+  signed(claims: JsonSource, header?: JsonSource): Promise<string>;
+}
+
+type Row = readonly [what: string, options: (forge: Forge) => CallOptions | Promise<CallOptions>];
+
+const OPEN_ROUTES = TODAYS_ROUTES.filter(({ number }) => number <= 3);
+const GUARDED_ROUTES = TODAYS_ROUTES.filter(({ number }) => number > 3);
+const FAR = 60 * 60 * 24 * 400;
+
+const BAD: readonly Row[] = [
+  ["none", () => ({})],
+  ["garbage", () => ({ token: "garbage" })],
+  ["three parts of garbage", () => ({ token: "e30.e30.e30" })],
+  [
+    "one that has expired",
+    async (by) => ({ token: await by.signed(by.claims({ iat: now() - 7200, exp: now() - 3600 })) }),
+  ],
+  ["one with an unknown role", async (by) => ({ token: await by.signed(by.claims({ role: "SUPERUSER" })) })],
+  [
+    "one with a role that only looks like one",
+    async (by) => ({ token: await by.signed(by.claims({ role: "admin" })) }),
+  ],
+  ["one with a list of roles", async (by) => ({ token: await by.signed(by.claims({ role: ["ADMIN"] })) })],
+  ["one without a role", async (by) => ({ token: await by.signed(by.claims({}, "role")) })],
+  ["one without a subject", async (by) => ({ token: await by.signed(by.claims({}, "sub")) })],
+  ["one for another audience", async (by) => ({ token: await by.signed(by.claims({ aud: "somebody-else" })) })],
+  ["one of another issuer", async (by) => ({ token: await by.signed(by.claims({ iss: "somebody-else" })) })],
+  ["one of another type", async (by) => ({ token: await by.signed(by.claims(), { alg: "HS256", typ: "JWT" }) })],
+  [
+    "one that lives longer than any of ours",
+    async (by) => ({ token: await by.signed(by.claims({ exp: now() + FAR })) }),
+  ],
+  [
+    "one signed with another secret",
+    async (by) => ({ token: await forge(GOOD_HEADER, by.claims(), "another-secret-of-32-bytes-or-more") }),
+  ],
+  ["one that is not signed", (by) => ({ token: `${part({ alg: "none", typ: "at+jwt" })}.${part(by.claims())}.` })],
+  [
+    "another's claims under a good signature",
+    async (by) => {
+      const [header, , mac] = by.cast.client.token.split(".");
+      return { token: `${header}.${part(by.claims({ role: "ADMIN" }))}.${mac}` };
+    },
+  ],
+  ["a refresh token", ({ cast }) => ({ token: cast.client.refreshToken })],
+  ["a good one under another scheme", ({ cast }) => ({ headers: { authorization: `Basic ${cast.client.token}` } })],
+  ["a good one without a scheme", ({ cast }) => ({ headers: { authorization: cast.client.token } })],
+  [
+    "two good ones",
+    ({ cast }) => ({ headers: { authorization: `Bearer ${cast.client.token}, Bearer ${cast.client.token}` } }),
+  ],
+  [
+    "a good one where none is looked for",
+    ({ cast }) => ({ headers: { cookie: `access_token=${cast.client.token}`, "x-access-token": cast.client.token } }),
+  ],
+];
+
+/** Who a caller is: a good token says so, and nothing else does. */
+export function tokenSuite(target: () => TokenTarget): void {
+  let by: Forge;
+  beforeAll(async () => {
+    const { url, secret } = target();
+    const cast = await gatherCast(url);
+    const good = { sub: cast.client.userId, role: "CLIENT", sid: crypto.randomUUID() };
+    by = {
+      cast,
+      secret,
+      claims: (changes, without) =>
+        claims({ ...good, jti: crypto.randomUUID(), iat: now() - 10, exp: now() + 3600, ...changes }, without),
+      signed: (content, header = GOOD_HEADER) => forge(header, content, secret),
+    };
+  });
+
+  /** Every route's answer to a request that nothing else is wrong with. */
+  const askAll = async (routes: typeof TODAYS_ROUTES, options: CallOptions) => {
+    const rows = routes.map(async (route) => {
+      // `token: undefined` takes the person's own token away.
+      const answer = await callRoute(target().url, route, by.cast, { token: undefined, ...options });
+      return [route.route, answer] as const;
+    });
+    return Promise.all(rows);
+  };
+
+  describe.each(BAD)("with %s for a token", (what, options) => {
+    test("every route that asks who calls answers 401, and all with the same words", async () => {
+      const answers = await askAll(GUARDED_ROUTES, await options(by));
+      const statuses = Object.fromEntries(answers.map(([route, { status }]) => [route, status]));
+      expect(statuses).toEqual(Object.fromEntries(GUARDED_ROUTES.map(({ route }) => [route, 401])));
+      const none = what === "none" || what === "a good one where none is looked for";
+      const challenge = none ? 'Bearer realm="devmatch"' : 'Bearer realm="devmatch", error="invalid_token"';
+      for (const [, { headers, body }] of answers) {
+        expect(body.code).toBe("AUTHENTICATION_FAILED");
+        expect(body.request_id).toBe(headers.get("x-request-id"));
+        expect(headers.get("content-type")).toBe("application/problem+json");
+        expect(headers.get("www-authenticate")).toBe(challenge);
+      }
+      // Which check failed is nobody's business.
+      const expected = none ? expect.any(String) : "The access token is not valid.";
+      expect(new Set(answers.map(([, { body }]) => body.detail))).toEqual(new Set([expected]));
+    });
+
+    test("the routes for anyone do not look at it", async () => {
+      const answers = await askAll(OPEN_ROUTES, await options(by));
+      expect(answers.map(([, { status }]) => status)).toEqual(OPEN_ROUTES.map(({ status }) => status));
+    });
+  });
+
+  describe("a good token is one", () => {
+    const rows: readonly (readonly [what: string, headers: (by: Forge) => Promise<Record<string, string>>])[] = [
+      ["under a scheme in lower case", async ({ cast }) => ({ authorization: `bearer ${cast.client.token}` })],
+      [
+        "under a scheme in upper case, two blanks before it",
+        async ({ cast }) => ({ authorization: `BEARER  ${cast.client.token}` }),
+      ],
+      ["of a session that no store knows", async (by) => ({ authorization: `Bearer ${await by.signed(by.claims())}` })],
+      ["of no session", async (by) => ({ authorization: `Bearer ${await by.signed(by.claims({}, "sid"))}` })],
+      [
+        "with claims that nobody knows",
+        async (by) => ({ authorization: `Bearer ${await by.signed(by.claims({ admin: true, scope: "all" }))}` }),
+      ],
+    ];
+    test.each(rows)("%s", async (_what, headers) => {
+      const { url } = target();
+      const answer = await call(url, "GET /api/v1/auth/me", { headers: await headers(by) });
+      expect(answer).toMatchObject({ status: 200, body: { user_id: by.cast.client.userId } });
+    });
+
+    test("until its session ends, and not in any other session", async () => {
+      const { url } = target();
+      const { client } = by.cast;
+      const body = { email: client.email, password: client.password };
+      const other = (await call(url, "POST /api/v1/auth/login", { body })).body.access_token;
+      expect((await call(url, "POST /api/v1/auth/logout", { token: other })).status).toBe(200);
+      const after = await call(url, "GET /api/v1/auth/me", { token: other });
+      expect(after.status).toBe(401);
+      expect(after.headers.get("www-authenticate")).toContain('error="invalid_token"');
+      expect((await call(url, "GET /api/v1/auth/me", { token: client.token })).status).toBe(200);
+    });
+  });
+
+  test("nothing that was refused has happened", async () => {
+    const { url } = target();
+    const { client, newcomer, doomedTaskId, leaver } = by.cast;
+    expect((await call(url, `GET /api/v1/tasks/${doomedTaskId}`, { token: client.token })).status).toBe(200);
+    const profile = `GET /api/v1/users/developers/${newcomer.userId}`;
+    expect((await call(url, profile, { token: client.token })).status).toBe(404);
+    expect((await call(url, "GET /api/v1/auth/me", { token: leaver.token })).status).toBe(200);
+    const tasks = await call(url, "GET /api/v1/tasks", { token: client.token });
+    expect(tasks.body).toHaveLength(2);
+  });
+}
+
+function now(): number {
+  return Math.floor(Date.now() / 1000);
+}
