@@ -49,10 +49,11 @@ export function createPresenceClient({ url, fetch, metrics, logger }: PresenceCl
         });
         // The record in the answer is of no use here; an unread body would hold the connection.
         await response.body?.cancel();
-        if (!response.ok) throw new Error(`HTTP ${response.status}`);
+        if (!response.ok) throw new HttpError(response.status);
+        if (isPage(response)) throw new HttpError(response.status, "with a page");
         counted("OK").inc();
       } catch (error) {
-        counted(isTimeout(error) ? "DEADLINE_EXCEEDED" : "UNAVAILABLE").inc();
+        counted(grpcCodeNameOf(error)).inc();
         logger.log("warn", "the presence service was not told", {
           request_id: requestId,
           user_id: userId,
@@ -65,11 +66,41 @@ export function createPresenceClient({ url, fetch, metrics, logger }: PresenceCl
       const signal = AbortSignal.timeout(timeoutMs);
       const response = await fetch(`${url}/healthz`, { redirect: "manual", signal });
       await response.body?.cancel();
-      if (!response.ok) throw new Error(`HTTP ${response.status}`);
+      if (!response.ok) throw new HttpError(response.status);
     },
   };
 }
 
-function isTimeout(error: unknown): boolean {
-  return error instanceof Error && error.name === "TimeoutError";
+class HttpError extends Error {
+  override name = "HttpError";
+  readonly status: number;
+
+  constructor(status: number, ...more: string[]) {
+    super([`HTTP ${status}`, ...more].join(" "));
+    this.status = status;
+  }
+}
+
+/** A login page or a parked domain answers 200 as well, and has told nobody. */
+function isPage({ headers }: Response): boolean {
+  return headers.get("content-type")?.startsWith("text/html") ?? false;
+}
+
+/** HTTP statuses as gRPC names them, so that one query counts the failures of all services. */
+const GRPC_CODE_NAMES: ReadonlyMap<number, string> = new Map([
+  [400, "INTERNAL"],
+  [401, "UNAUTHENTICATED"],
+  [403, "PERMISSION_DENIED"],
+  [404, "UNIMPLEMENTED"],
+  [405, "UNIMPLEMENTED"],
+  [429, "UNAVAILABLE"],
+  [501, "UNIMPLEMENTED"],
+  [502, "UNAVAILABLE"],
+  [503, "UNAVAILABLE"],
+  [504, "UNAVAILABLE"],
+]);
+
+function grpcCodeNameOf(error: unknown): string {
+  if (error instanceof HttpError) return GRPC_CODE_NAMES.get(error.status) ?? "UNKNOWN";
+  return error instanceof Error && error.name === "TimeoutError" ? "DEADLINE_EXCEEDED" : "UNAVAILABLE";
 }
