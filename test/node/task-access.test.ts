@@ -1,0 +1,14 @@
+import { afterAll, beforeAll } from "vitest";
+import { refusalOrderSuite } from "../suites/refusal-order-suite.ts";
+import { taskAccessSuite } from "../suites/task-access-suite.ts";
+import { type GatewayUnderTest, startGatewayUnderTest } from "../support/gateway-under-test.ts";
+import { UNLIMITED } from "../support/unlimited.ts";
+
+let gateway: GatewayUnderTest;
+beforeAll(async () => {
+  gateway = await startGatewayUnderTest({ env: UNLIMITED });
+});
+afterAll(() => gateway.stop());
+
+taskAccessSuite(() => gateway);
+refusalOrderSuite(() => gateway);
