@@ -1,6 +1,6 @@
 import { createServer, type Server } from "node:http";
 import { getRequestListener } from "@hono/node-server";
-import { createCallsInFlight } from "../net/calls-in-flight.ts";
+import { createCallsInFlight } from "#src/node/net/calls-in-flight.ts";
 import { createPresenceApp, type PresenceAppParts } from "./presence-app.ts";
 
 /** The Presence Service as a server that can be put on a port. */

@@ -3,8 +3,8 @@ import type { Server } from "node:net";
 import type { DescService } from "@bufbuild/protobuf";
 import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
+import { createSharedPort } from "#src/node/net/shared-port.ts";
 import type { Logger } from "../logger.ts";
-import { createSharedPort } from "../net/shared-port.ts";
 import { logCalls } from "./log-calls.ts";
 import { answerUnknownPath } from "./unknown-path.ts";
 

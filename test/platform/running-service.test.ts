@@ -2,7 +2,7 @@ import { Agent, get, type IncomingMessage, type ServerResponse } from "node:http
 import { connect, constants } from "node:http2";
 import { describe, expect, test } from "vitest";
 import { runService } from "#platform/net/running-service.ts";
-import { createSharedPort } from "#platform/net/shared-port.ts";
+import { createSharedPort } from "#src/node/net/shared-port.ts";
 
 /** A service that answers when the test does. */
 async function startService(graceMs: number) {

@@ -5,7 +5,7 @@ import { Code, createClient } from "@connectrpc/connect";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { OrchestratorService } from "#gen/platform/orchestrator/v1/orchestrator_pb.ts";
 import { UserService } from "#gen/platform/users/v1/users_pb.ts";
-import { createSharedPort, type SharedPortOptions } from "#platform/net/shared-port.ts";
+import { createSharedPort, type SharedPortOptions } from "#src/node/net/shared-port.ts";
 import { openClients } from "./support/clients.ts";
 import { expectRefusal } from "./support/refusals.ts";
 import { addOnlineDeveloper, addTask } from "./support/samples.ts";

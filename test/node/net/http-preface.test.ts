@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { protocolOf } from "#platform/net/http-preface.ts";
+import { protocolOf } from "#src/node/net/http-preface.ts";
 
 test.each<[bytes: string, expected: string | undefined, why: string]>([
   ["", undefined, "nothing has come"],
