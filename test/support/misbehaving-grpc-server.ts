@@ -26,6 +26,8 @@ export interface MisbehavingGrpcServer {
   misbehaveOnce(behaviour: Behaviour): void;
   /** Sends GOAWAY on every connection, whatever it is doing. */
   goAway(code: number): void;
+  /** Ends every connection with a TCP RST. */
+  resetConnections(): void;
   /** From now on the service takes no more than so many calls at once on a connection. */
   limitStreams(count: number): Promise<void>;
   /** Drops every connection and frees the port. */
@@ -94,6 +96,9 @@ export async function startMisbehavingGrpcServer(port = 0): Promise<MisbehavingG
     },
     goAway: (code) => {
       for (const { session } of connections) session.goaway(code);
+    },
+    resetConnections: () => {
+      for (const { socket } of connections) socket.resetAndDestroy();
     },
     limitStreams: async (count) => {
       for (const { session } of connections) {
