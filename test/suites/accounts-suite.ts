@@ -155,7 +155,7 @@ export function accountsSuite(target: Target): void {
       expect(new Set(answers.map(({ body }) => body.refresh_token)).size).toBe(1);
     });
 
-    test.skip("used again after the grace ends the family: needs a clock, see session-store-suite.ts");
+    // Used again after the grace it ends the family: that needs a clock, so session-store-suite.ts has it.
 
     test("refuses what is no refresh token of this gateway", async () => {
       const { refreshToken, token } = await register(url(), "CLIENT");
