@@ -4,6 +4,7 @@ import { startGatewayUnderTest } from "../support/gateway-under-test.ts";
 import { rawAnswer } from "../support/raw-answers.ts";
 import { type ScriptedGateway, startScriptedGateway } from "../support/scripted-gateway.ts";
 import type { RawAnswer } from "../support/scripted-service.ts";
+import { UNLIMITED } from "../support/unlimited.ts";
 
 /** The Presence Service is no gRPC service: presence-suite.ts has its own ways to fail. */
 const SCRIPTED = OUT_SERVICES.filter((service) => service !== "presence");
@@ -17,7 +18,7 @@ const answerAllWith =
 describe("a service that is stopped costs only its own routes", () => {
   outageSuite({
     services: OUT_SERVICES,
-    start: () => startGatewayUnderTest(),
+    start: () => startGatewayUnderTest({ env: UNLIMITED }),
     breakDown: ({ platform }, service) => platform.services[service].stop(),
     status: 503,
     code: "SERVICE_UNAVAILABLE",
@@ -29,7 +30,7 @@ describe("a service that is stopped costs only its own routes", () => {
 describe("a service that answers garbage costs only its own routes", () => {
   outageSuite({
     services: SCRIPTED,
-    start: () => startScriptedGateway(),
+    start: () => startScriptedGateway(UNLIMITED),
     breakDown: answerAllWith(rawAnswer({ headers: { "content-type": "text/html" }, body: "<h1>It works!</h1>" })),
     status: 502,
     code: "UPSTREAM_ERROR",
@@ -42,7 +43,7 @@ describe("a service that hangs costs only its own routes", () => {
   outageSuite({
     services: SCRIPTED,
     // Short, so that nobody waits long here; and long enough for every healthy call on the slowest machine.
-    start: () => startScriptedGateway({ UPSTREAM_TIMEOUT: "2.5" }),
+    start: () => startScriptedGateway({ ...UNLIMITED, UPSTREAM_TIMEOUT: "2.5" }),
     breakDown: answerAllWith(() => {}),
     status: 504,
     code: "DEADLINE_EXCEEDED",

@@ -13,7 +13,7 @@ export interface PresenceTarget extends SuiteTarget {
   readonly log: readonly Record<string, unknown>[];
 }
 
-type Row = readonly [what: string, status: "OK" | "UNAVAILABLE" | "DEADLINE_EXCEEDED", answer: PresenceAnswer];
+type Row = readonly [what: string, counted: string, answer: PresenceAnswer];
 
 /** Route 8 and the Presence Service, which is told and need not listen. */
 export function presenceSuite(target: () => PresenceTarget): void {
@@ -58,15 +58,22 @@ export function presenceSuite(target: () => PresenceTarget): void {
     expect(Object.values(headers)).not.toContain("usr_planted");
   });
 
+  // HTTP has no codes of gRPC: the metric has those that gRPC gives to an HTTP status, so one query counts all services.
   const rows: readonly Row[] = [
     ["takes it", "OK", (_request, response) => void response.writeHead(204).end()],
     [
-      "does not know the call yet, as the deployed one",
-      "UNAVAILABLE",
+      "does not know the call, as the deployed one",
+      "UNIMPLEMENTED",
       (_request, response) => void response.writeHead(404).end(),
     ],
-    ["fails", "UNAVAILABLE", (_request, response) => void response.writeHead(500).end("at db (db.js:1:1)")],
-    ["refuses", "UNAVAILABLE", (_request, response) => void response.writeHead(401).end()],
+    ["fails", "UNKNOWN", (_request, response) => void response.writeHead(500).end("at db (db.js:1:1)")],
+    ["refuses us", "UNAUTHENTICATED", (_request, response) => void response.writeHead(401).end()],
+    ["is not there, says its proxy", "UNAVAILABLE", (_request, response) => void response.writeHead(503).end()],
+    [
+      "is a web page",
+      "UNKNOWN",
+      (_request, response) => void response.writeHead(200, { "content-type": "text/html" }).end("<p>"),
+    ],
     ["never answers", "DEADLINE_EXCEEDED", () => {}],
     ["cuts the connection", "UNAVAILABLE", (request) => void request.socket.destroy()],
     ["speaks no HTTP", "UNAVAILABLE", (request) => void request.socket.end("220 mail.example ESMTP\r\n")],
@@ -77,7 +84,7 @@ export function presenceSuite(target: () => PresenceTarget): void {
     ],
     [
       "sends us elsewhere",
-      "UNAVAILABLE",
+      "UNKNOWN",
       (_request, response) =>
         void response.writeHead(307, { location: `${target().elsewhere.url}/api/v1/presence` }).end(),
     ],
