@@ -1,12 +1,14 @@
 import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { createAdaptorServer } from "@hono/node-server";
-import { type Config, loadConfig } from "../config.ts";
+import { loadConfig } from "../config.ts";
 import { createGateway } from "../gateway.ts";
 import { MemorySessionStore } from "../identity/memory-session-store.ts";
 import type { Lifecycle } from "../ports.ts";
 import { createLogger, type Logger } from "../telemetry/logger.ts";
+import { HTTP1_LIMITS } from "./net/http-limits.ts";
+import { listen } from "./net/listen.ts";
 import { createNodeTransports } from "./transports.ts";
+import { writeLine } from "./write-line.ts";
 
 export interface StartOptions {
   /** The variables of contract.md section 5. */
@@ -24,16 +26,6 @@ export interface RunningGateway {
    */
   stop(): Promise<boolean>;
 }
-
-/** Node's own limits on a connection: what a slow or endless client can hold. */
-const SERVER_OPTIONS = {
-  headersTimeout: 10_000,
-  requestTimeout: 30_000,
-  connectionsCheckingInterval: 2_000,
-  /** Longer than a balancer keeps an idle connection (60 s is usual): the side that closes first loses no request. */
-  keepAliveTimeout: 65_000,
-  maxHeaderSize: 16_384,
-} as const;
 
 /** Starts the gateway in this process. Rejects with a ConfigError, or with the system's error where it cannot listen. */
 export async function startGateway({ env, writeLog = writeLine }: StartOptions): Promise<RunningGateway> {
@@ -54,15 +46,12 @@ export async function startGateway({ env, writeLog = writeLine }: StartOptions):
     },
     lifecycle: () => lifecycle,
   });
-  const server = createAdaptorServer({ fetch: gateway.fetch, serverOptions: SERVER_OPTIONS }) as Server;
-  try {
-    await listen(server, config);
-  } catch (error) {
+  const server = createAdaptorServer({ fetch: gateway.fetch, serverOptions: HTTP1_LIMITS }) as Server;
+  const url = await listen(server, config).catch((error: unknown) => {
     close();
     throw error;
-  }
+  });
   lifecycle = "ready";
-  const url = urlOf(server, config.host);
   logger.log("info", "listening", { url });
   logger.log("warn", "sessions are kept in this process: they end with it, and other instances do not know them");
 
@@ -79,16 +68,6 @@ export async function startGateway({ env, writeLog = writeLine }: StartOptions):
   };
 }
 
-function listen(server: Server, { host, port }: Config): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, host, () => {
-      server.off("error", reject);
-      resolve();
-    });
-  });
-}
-
 /** Waits for running requests, then cuts what is left. */
 function drain(server: Server, graceMs: number): Promise<boolean> {
   return new Promise((resolve) => {
@@ -103,14 +82,4 @@ function drain(server: Server, graceMs: number): Promise<boolean> {
     });
     server.closeIdleConnections();
   });
-}
-
-function urlOf(server: Server, host: string): string {
-  const { port } = server.address() as AddressInfo;
-  const everywhere = host === "0.0.0.0" || host === "::";
-  return `http://${everywhere ? "localhost" : host.includes(":") ? `[${host}]` : host}:${port}`;
-}
-
-function writeLine(line: string): void {
-  process.stdout.write(`${line}\n`);
 }

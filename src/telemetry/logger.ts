@@ -13,6 +13,8 @@ export interface LoggerOptions {
   readonly write: (line: string) => void;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** What the lines say they come from. Default `gateway`. */
+  readonly service?: string;
 }
 
 const RANK: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
@@ -21,13 +23,13 @@ const RANK: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, e
  * Writes one JSON object a line: `timestamp`, `level`, `service`, `message`, and the fields (contract.md section 6).
  * Never throws because of a field: a request must not fail for its log line.
  */
-export function createLogger({ level, write, now }: LoggerOptions): Logger {
+export function createLogger({ level, write, now, service = "gateway" }: LoggerOptions): Logger {
   const least = RANK[level];
   return {
     log(lineLevel, message, fields) {
       if (RANK[lineLevel] < least) return;
       const timestamp = new Date(now()).toISOString();
-      write(lineOf({ timestamp, level: lineLevel, service: "gateway", message }, fields));
+      write(lineOf({ timestamp, level: lineLevel, service, message }, fields));
     },
   };
 }

@@ -1,5 +1,5 @@
-import { createServer as createHttp1Server, type RequestListener } from "node:http";
-import { createServer as createHttp2Server } from "node:http2";
+import { createServer as createHttp1Server, type ServerOptions as Http1Options, type RequestListener } from "node:http";
+import { createServer as createHttp2Server, type ServerOptions as Http2Options } from "node:http2";
 import { createServer, type Server, type Socket } from "node:net";
 import { createCallsInFlight } from "./calls-in-flight.ts";
 import { type Protocol, protocolOf } from "./http-preface.ts";
@@ -8,6 +8,12 @@ import { type Protocol, protocolOf } from "./http-preface.ts";
 export interface SharedPortOptions {
   /** How long a peer may take until its first bytes tell what it speaks, in milliseconds. Default 10 000. */
   firstBytesTimeoutMs?: number;
+  /** Node's own limits for HTTP/1.1. Default: 10 seconds for the head of a request. */
+  http1?: Http1Options;
+  /** Node's own limits for HTTP/2. */
+  http2?: Http2Options;
+  /** An HTTP/2 connection on which nothing has moved for so long takes no more requests, and goes. Default: never. */
+  idleTimeoutMs?: number;
 }
 
 /** A server for two protocols. */
@@ -25,15 +31,18 @@ export interface SharedPort {
  * `connection` is the documented way to do so.
  */
 export function createSharedPort(listener: RequestListener, options: SharedPortOptions = {}): SharedPort {
-  const { firstBytesTimeoutMs = 10_000 } = options;
+  const { firstBytesTimeoutMs = 10_000, http1: http1Options = { headersTimeout: 10_000 }, idleTimeoutMs } = options;
   const calls = createCallsInFlight();
   const counted: RequestListener = (request, response) => {
     calls.add(response);
     listener(request, response);
   };
-  const http1 = createHttp1Server({ headersTimeout: 10_000 }, counted);
+  const http1 = createHttp1Server(http1Options, counted);
   // A listener on Node's compatible API takes requests of both; the types of the two are separate.
-  const http2 = createHttp2Server(counted as unknown as Parameters<typeof createHttp2Server>[1]);
+  const http2 = createHttp2Server(options.http2 ?? {}, counted as unknown as Parameters<typeof createHttp2Server>[1]);
+  if (idleTimeoutMs !== undefined) {
+    http2.on("session", (session) => session.setTimeout(idleTimeoutMs, () => session.close()));
+  }
   const undecided = new Set<Socket>();
 
   // Half-open, as Node's HTTP server wants it: a client may end its side and still read the answer.
