@@ -1,5 +1,4 @@
 import { afterAll, beforeAll } from "vitest";
-import { refusalOrderSuite } from "../suites/refusal-order-suite.ts";
 import { taskAccessSuite } from "../suites/task-access-suite.ts";
 import { type GatewayUnderTest, startGatewayUnderTest } from "../support/gateway-under-test.ts";
 import { UNLIMITED } from "../support/unlimited.ts";
@@ -11,4 +10,3 @@ beforeAll(async () => {
 afterAll(() => gateway.stop());
 
 taskAccessSuite(() => gateway);
-refusalOrderSuite(() => gateway);

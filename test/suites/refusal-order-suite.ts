@@ -1,133 +1,288 @@
-import { beforeAll, describe, expect, test } from "vitest";
-import { type CallOptions, call } from "../support/gateway-under-test.ts";
-import { type Cast, gatherCast } from "../support/todays-routes.ts";
-import type { SuiteTarget } from "./suite-target.ts";
+import { beforeAll, expect, test } from "vitest";
+import { call, type Person, register } from "../support/gateway-under-test.ts";
+import {
+  ACCESS_DENIED,
+  expectRefusal,
+  invalid,
+  METHOD_NOT_ALLOWED,
+  NOT_FOUND,
+  NOT_JSON,
+  type Refusal,
+  TOO_LARGE,
+  UNAUTHENTICATED,
+} from "../support/problems.ts";
+import { createWorld, type World } from "../support/rest-routes.ts";
+import { newTask, profileBody, scoringBody, taskBody } from "../support/samples.ts";
+import type { Target } from "./suite-target.ts";
 
-/** Two things or more are wrong with a request, and this is the one that is told. */
-type Row = readonly [wins: string, over: string, request: (cast: Cast) => readonly [string, CallOptions]];
+interface Row {
+  /** What is wrong with the request, the first of which it must be refused for. */
+  readonly wrong: readonly [first: string, then: string];
+  readonly request: (world: OrderWorld) => string;
+  readonly token?: (world: OrderWorld) => string;
+  readonly body?: unknown;
+  readonly headers?: Record<string, string>;
+  readonly refusal: Refusal;
+}
+
+interface OrderWorld extends World {
+  readonly stranger: Person;
+  /** Somebody's whose status does not change again. */
+  readonly completed: string;
+}
 
 const TEXT = { "content-type": "text/plain" };
 const HUGE = "x".repeat(1_048_577);
-const BAD_TASK = { title: "" };
+const asStranger = ({ stranger }: OrderWorld) => stranger.token;
+const asClient = ({ client }: OrderWorld) => client.token;
+const garbage = () => "gar.ba.ge";
+const otherProfile = ({ developer }: OrderWorld) => `PUT /api/v1/users/developers/${developer.userId}`;
+const otherTask = ({ taskId }: OrderWorld) => `PUT /api/v1/tasks/${taskId}`;
+const FAILED_PRECONDITION: Refusal = { status: 400, code: "FAILED_PRECONDITION" };
 
+/** Two things wrong at a time: contract.md section 7 says which of them is answered. */
 const ROWS: readonly Row[] = [
-  ["404 NOT_FOUND", "no token: there is no such route for anybody", () => ["GET /api/v1/none", {}]],
-  ["404 NOT_FOUND", "a bad token", () => ["GET /api/v1/none", { token: "garbage" }]],
-  ["404 NOT_FOUND", "a body that is too large and no JSON", () => ["POST /api/v1/none", { body: HUGE, headers: TEXT }]],
-  ["405 METHOD_NOT_ALLOWED", "no token", () => ["DELETE /api/v1/users/me", {}]],
-  [
-    "405 METHOD_NOT_ALLOWED",
-    "a bad token and a bad id",
-    () => ["PATCH /api/v1/tasks/-bad-", { token: "garbage", body: {} }],
-  ],
-  ["401 AUTHENTICATION_FAILED", "a body that is too large", () => ["POST /api/v1/tasks", { body: HUGE }]],
-  ["401 AUTHENTICATION_FAILED", "a body that is no JSON", () => ["POST /api/v1/tasks", { body: "x", headers: TEXT }]],
-  ["401 AUTHENTICATION_FAILED", "bad input", () => ["POST /api/v1/tasks", { token: "garbage", body: BAD_TASK }]],
-  ["401 AUTHENTICATION_FAILED", "a bad id", () => ["GET /api/v1/tasks/-bad-", {}]],
-  ["401 AUTHENTICATION_FAILED", "a thing that does not exist", () => ["GET /api/v1/tasks/tsk_none", {}]],
-  [
-    "403 ACCESS_DENIED",
-    "a body that is too large, from a role that may not",
-    ({ developer: { token } }) => ["POST /api/v1/tasks", { token, body: HUGE }],
-  ],
-  [
-    "403 ACCESS_DENIED",
-    "another content type, from a role that may not",
-    ({ developer: { token } }) => ["POST /api/v1/tasks", { token, body: "x", headers: TEXT }],
-  ],
-  [
-    "403 ACCESS_DENIED",
-    "bad input, from a role that may not",
-    ({ client: { token } }) => ["POST /api/v1/users/developers", { token, body: {} }],
-  ],
-  [
-    "403 ACCESS_DENIED",
-    "bad input, on somebody else's path",
-    ({ client: { token }, developer }) => [`PUT /api/v1/users/developers/${developer.userId}`, { token, body: {} }],
-  ],
-  [
-    "403 ACCESS_DENIED",
-    "a body that is too large, on somebody else's path",
-    ({ newcomer: { token }, developer }) => [
-      `PUT /api/v1/users/developers/${developer.userId}/presence`,
-      { token, body: HUGE },
-    ],
-  ],
-  [
-    "403 ACCESS_DENIED",
-    "a profile that does not exist: that is not told to strangers",
-    ({ developer: { token } }) => ["PUT /api/v1/users/developers/usr_none", { token, body: { bio: "x" } }],
-  ],
-  [
-    "403 ACCESS_DENIED",
-    "a bad id in a path that is not the caller's",
-    ({ developer: { token } }) => ["PUT /api/v1/users/developers/-bad-", { token, body: { bio: "x" } }],
-  ],
-  [
-    "413 PAYLOAD_TOO_LARGE",
-    "bad input",
-    ({ client: { token } }) => ["POST /api/v1/tasks", { token, body: { title: HUGE } }],
-  ],
-  [
-    "413 PAYLOAD_TOO_LARGE",
-    "a task that does not exist",
-    ({ client: { token } }) => ["PUT /api/v1/tasks/tsk_none", { token, body: { title: HUGE } }],
-  ],
-  [
-    "415 UNSUPPORTED_MEDIA_TYPE",
-    "bad input",
-    ({ client: { token } }) => ["POST /api/v1/tasks", { token, body: "{]", headers: TEXT }],
-  ],
-  [
-    "415 UNSUPPORTED_MEDIA_TYPE",
-    "a task that does not exist",
-    ({ client: { token } }) => ["PUT /api/v1/tasks/tsk_none", { token, body: "{}", headers: TEXT }],
-  ],
-  [
-    "400 VALIDATION_ERROR",
-    "a task that does not exist",
-    ({ client: { token } }) => ["PUT /api/v1/tasks/tsk_none", { token, body: BAD_TASK }],
-  ],
-  [
-    "400 VALIDATION_ERROR",
-    "a task that is somebody else's",
-    ({ leaver: { token }, taskId }) => [`PUT /api/v1/tasks/${taskId}`, { token, body: BAD_TASK }],
-  ],
-  [
-    "400 VALIDATION_ERROR",
-    "a list of somebody else's tasks",
-    ({ leaver: { token }, client }) => [`GET /api/v1/tasks?client_id=${client.userId}&limit=0`, { token }],
-  ],
-  [
-    "400 VALIDATION_ERROR",
-    "scores for somebody else's task",
-    ({ leaver: { token }, taskId }) => ["POST /api/v1/matching/score", { token, body: { task_id: taskId } }],
-  ],
-  [
-    "400 VALIDATION_ERROR",
-    "recommendations for somebody else's task",
-    ({ leaver: { token }, taskId }) => [`GET /api/v1/matching/recommendations/${taskId}?limit=0`, { token }],
-  ],
-  [
-    "404 NOT_FOUND",
-    "not being its owner: nobody owns what does not exist",
-    ({ leaver: { token } }) => ["DELETE /api/v1/tasks/tsk_none", { token }],
-  ],
+  {
+    wrong: ["no such route", "no token"],
+    request: () => "GET /api/v1/nothing",
+    refusal: NOT_FOUND,
+  },
+  {
+    wrong: ["no such route", "a bad token"],
+    request: () => "POST /api/v1/tasks/a/b",
+    token: garbage,
+    refusal: NOT_FOUND,
+  },
+  {
+    wrong: ["no such route", "a body of another type"],
+    request: () => "POST /api/v1",
+    body: "x",
+    headers: TEXT,
+    refusal: NOT_FOUND,
+  },
+  { wrong: ["the method", "no token"], request: () => "DELETE /api/v1/tasks", refusal: METHOD_NOT_ALLOWED },
+  {
+    wrong: ["the method", "a bad token"],
+    request: () => "PUT /api/v1/auth/me",
+    token: garbage,
+    refusal: METHOD_NOT_ALLOWED,
+  },
+  {
+    wrong: ["the method", "a bad id"],
+    request: () => "POST /api/v1/tasks/-bad-",
+    token: asClient,
+    refusal: METHOD_NOT_ALLOWED,
+  },
+  {
+    wrong: ["the method", "a body that is too large"],
+    request: () => "PATCH /api/v1/tasks",
+    token: asClient,
+    body: HUGE,
+    refusal: METHOD_NOT_ALLOWED,
+  },
+  { wrong: ["no token", "somebody else's path"], request: otherProfile, body: { bio: "" }, refusal: UNAUTHENTICATED },
+  {
+    wrong: ["no token", "a body that is too large"],
+    request: () => "POST /api/v1/tasks",
+    body: HUGE,
+    refusal: UNAUTHENTICATED,
+  },
+  {
+    wrong: ["no token", "a body of another type"],
+    request: () => "POST /api/v1/tasks",
+    body: "x",
+    headers: TEXT,
+    refusal: UNAUTHENTICATED,
+  },
+  { wrong: ["no token", "bad input"], request: () => "POST /api/v1/tasks", body: "{", refusal: UNAUTHENTICATED },
+  { wrong: ["no token", "a bad id"], request: () => "GET /api/v1/tasks/-bad-", refusal: UNAUTHENTICATED },
+  { wrong: ["no token", "no such task"], request: () => "GET /api/v1/tasks/tsk_nobody", refusal: UNAUTHENTICATED },
+  {
+    wrong: ["a bad token", "an unknown query parameter"],
+    request: () => "GET /api/v1/tasks?x=1",
+    token: garbage,
+    refusal: UNAUTHENTICATED,
+  },
+  {
+    wrong: ["the role", "a body that is too large"],
+    request: () => "POST /api/v1/users/developers",
+    token: asClient,
+    body: HUGE,
+    refusal: ACCESS_DENIED,
+  },
+  {
+    wrong: ["the role", "a body of another type"],
+    request: () => "POST /api/v1/users/developers",
+    token: asClient,
+    body: "x",
+    headers: TEXT,
+    refusal: ACCESS_DENIED,
+  },
+  {
+    wrong: ["the role", "bad input"],
+    request: () => "POST /api/v1/tasks",
+    token: ({ developer }) => developer.token,
+    body: "{",
+    refusal: ACCESS_DENIED,
+  },
+  {
+    wrong: ["somebody else's path", "a body of another type"],
+    request: otherProfile,
+    token: asStranger,
+    body: "x",
+    headers: TEXT,
+    refusal: ACCESS_DENIED,
+  },
+  {
+    wrong: ["somebody else's path", "a body that is too large"],
+    request: otherProfile,
+    token: asStranger,
+    body: HUGE,
+    refusal: ACCESS_DENIED,
+  },
+  { wrong: ["somebody else's path", "bad input"], request: otherProfile, token: asStranger, refusal: ACCESS_DENIED },
+  {
+    wrong: ["somebody else's path", "an id that is none"],
+    request: () => "PUT /api/v1/users/developers/-bad-",
+    token: asStranger,
+    body: { bio: "" },
+    refusal: ACCESS_DENIED,
+  },
+  {
+    wrong: ["somebody else's path", "nobody has a profile there"],
+    request: () => "PUT /api/v1/users/developers/usr_nobody/presence",
+    token: asStranger,
+    body: { presence: "IDLE" },
+    refusal: ACCESS_DENIED,
+  },
+  {
+    wrong: ["a body that is too large", "bad input"],
+    request: () => "POST /api/v1/tasks?x=1",
+    token: asClient,
+    body: HUGE,
+    refusal: TOO_LARGE,
+  },
+  {
+    wrong: ["a body of another type", "bad input"],
+    request: () => "PUT /api/v1/tasks/-bad-?x=1",
+    token: asClient,
+    body: "{",
+    headers: TEXT,
+    refusal: NOT_JSON,
+  },
+  {
+    wrong: ["a body of another type", "no such task"],
+    request: () => "PUT /api/v1/tasks/tsk_nobody",
+    token: asClient,
+    body: "x",
+    headers: TEXT,
+    refusal: NOT_JSON,
+  },
+  {
+    wrong: ["a body of another type", "wrong credentials"],
+    request: () => "POST /api/v1/auth/login",
+    body: JSON.stringify({ email: "nobody@devmatch.example", password: "x" }),
+    headers: TEXT,
+    refusal: NOT_JSON,
+  },
+  {
+    wrong: ["bad input", "no such task"],
+    request: () => "PUT /api/v1/tasks/tsk_nobody",
+    token: asClient,
+    body: { title: "" },
+    refusal: invalid("title"),
+  },
+  {
+    wrong: ["bad input", "somebody else's task"],
+    request: otherTask,
+    token: asStranger,
+    body: { title: "" },
+    refusal: invalid("title"),
+  },
+  {
+    wrong: ["bad input", "another's client_id"],
+    request: ({ client }) => `GET /api/v1/tasks?client_id=${client.userId}&limit=0`,
+    token: asStranger,
+    refusal: invalid("limit"),
+  },
+  {
+    wrong: ["bad input", "no such task in the body"],
+    request: () => "POST /api/v1/matching/score",
+    token: asClient,
+    body: { ...scoringBody("tsk_nobody"), limit: 0 },
+    refusal: invalid("limit"),
+  },
+  {
+    wrong: ["bad input", "wrong credentials"],
+    request: () => "POST /api/v1/auth/login?x=1",
+    body: { email: "nobody@devmatch.example", password: "x" },
+    refusal: invalid("x"),
+  },
+  {
+    wrong: ["bad input", "a second profile"],
+    request: () => "POST /api/v1/users/developers",
+    token: ({ developer }) => developer.token,
+    body: { ...profileBody(), hourly_rate: -1 },
+    refusal: invalid("hourly_rate"),
+  },
+  {
+    wrong: ["no such task", "it would not be the caller's"],
+    request: () => "PUT /api/v1/tasks/tsk_nobody",
+    token: asStranger,
+    body: { title: "x" },
+    refusal: NOT_FOUND,
+  },
+  {
+    wrong: ["somebody else's task", "budgets that the stored ones make wrong"],
+    request: otherTask,
+    token: asStranger,
+    body: { budget_lower_bound: 1e9 },
+    refusal: ACCESS_DENIED,
+  },
+  {
+    wrong: ["somebody else's task", "a status that does not change again"],
+    request: ({ completed }) => `PUT /api/v1/tasks/${completed}`,
+    token: asStranger,
+    body: { status: "OPEN" },
+    refusal: ACCESS_DENIED,
+  },
+  {
+    wrong: ["budgets that the stored ones make wrong", "a status that does not change again"],
+    request: ({ completed }) => `PUT /api/v1/tasks/${completed}`,
+    token: asClient,
+    body: { status: "OPEN", budget_lower_bound: 1e9 },
+    refusal: invalid("budget_lower_bound"),
+  },
+  {
+    wrong: ["a status that does not change again", "nothing else"],
+    request: ({ completed }) => `PUT /api/v1/tasks/${completed}`,
+    token: asClient,
+    body: { status: "OPEN" },
+    refusal: FAILED_PRECONDITION,
+  },
 ];
 
-/** "order of refusals" of the contract's section 7, by requests that several things are wrong with. */
-export function refusalOrderSuite(target: () => SuiteTarget): void {
-  let cast: Cast;
+/** The order of refusals, pair by pair. */
+export function refusalOrderSuite(target: Target): void {
+  let world: OrderWorld;
   beforeAll(async () => {
-    cast = await gatherCast(target().url);
+    const { url } = target();
+    const common = await createWorld(url);
+    const [stranger, completed] = await Promise.all([register(url, "CLIENT"), newTask(url, common.client)]);
+    const body = { status: "COMPLETED" };
+    await call(url, `PUT /api/v1/tasks/${completed}`, { token: common.client.token, body });
+    world = { ...common, stranger, completed };
   });
 
-  describe("of everything that is wrong, the first is told:", () => {
-    test.each(ROWS)("%s before %s", async (wins, _over, request) => {
-      const [line, options] = request(cast);
-      const { status, body, headers } = await call(target().url, line, options);
-      expect(`${status} ${body.code}`).toBe(wins);
-      expect(headers.get("content-type")).toBe("application/problem+json");
-    });
+  test.each(ROWS.map((row) => [...row.wrong, row] as const))("%s comes before: %s", async (_first, _then, row) => {
+    const { url } = target();
+    const { request, token, body, headers = {}, refusal } = row;
+    await expectRefusal(url, request(world), { token: token?.(world), body, headers }, refusal);
+  });
+
+  test("a refused update has not changed the task", async () => {
+    const { url, client, taskId } = world;
+    const { body } = await call(url, `GET /api/v1/tasks/${taskId}`, { token: client.token });
+    expect(body).toMatchObject({ ...taskBody(), status: "OPEN" });
   });
 }
