@@ -46,7 +46,13 @@ export async function startGateway({ env, writeLog = writeLine }: StartOptions):
     },
     lifecycle: () => lifecycle,
   });
-  const server = createAdaptorServer({ fetch: gateway.fetch, serverOptions: HTTP1_LIMITS }) as Server;
+  const answer = async (request: Request) => {
+    const response = await gateway.fetch(request);
+    // So that the client comes back on another connection, to another instance.
+    if (lifecycle === "stopping") response.headers.set("Connection", "close");
+    return response;
+  };
+  const server = createAdaptorServer({ fetch: answer, serverOptions: HTTP1_LIMITS }) as Server;
   const url = await listen(server, config).catch((error: unknown) => {
     close();
     throw error;
@@ -68,6 +74,8 @@ export async function startGateway({ env, writeLog = writeLine }: StartOptions):
   };
 }
 
+const IDLE_CHECK_MS = 100;
+
 /** Waits for running requests, then cuts what is left. */
 function drain(server: Server, graceMs: number): Promise<boolean> {
   return new Promise((resolve) => {
@@ -76,10 +84,13 @@ function drain(server: Server, graceMs: number): Promise<boolean> {
       cut = true;
       server.closeAllConnections();
     }, graceMs);
+    // Node closes what is idle now. An answer whose head is out keeps its connection open when it ends, for as long as
+    // the client likes.
+    const idleCheck = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS);
     server.close(() => {
       clearTimeout(timer);
+      clearInterval(idleCheck);
       resolve(!cut);
     });
-    server.closeIdleConnections();
   });
 }

@@ -1,0 +1,66 @@
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { onTestFinished } from "vitest";
+
+const SERVER = fileURLToPath(new URL("../../src/node/server.ts", import.meta.url));
+
+/** `npm run gateway` as a process of its own. */
+export interface GatewayProcess {
+  readonly stderr: () => string;
+  /** Every line so far, parsed: the process writes nothing else. */
+  readonly log: () => readonly Record<string, unknown>[];
+  /** Settles with the line that has this message; rejects when the process ends first. */
+  untilLogged(message: string): Promise<Record<string, unknown>>;
+  signal(name: NodeJS.Signals): void;
+  /** The exit code; null for a process that a signal has ended. */
+  readonly ended: Promise<number | null>;
+}
+
+/**
+ * Starts the gateway with these variables and no others, under the Node that runs the tests. What is left of it when
+ * the test has finished is killed.
+ */
+export function startGatewayProcess(
+  env: Readonly<Record<string, string>>,
+  { nodeOptions = [] }: { readonly nodeOptions?: readonly string[] } = {},
+): GatewayProcess {
+  const child = spawn(process.execPath, [...nodeOptions, SERVER], {
+    env: { ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  onTestFinished(() => {
+    child.kill("SIGKILL");
+  });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.on("data", (chunk) => {
+    stdout += chunk;
+  });
+  child.stderr.on("data", (chunk) => {
+    stderr += chunk;
+  });
+  const ended = new Promise<number | null>((resolve) => child.on("close", (code) => resolve(code)));
+  const log = () =>
+    stdout
+      .split("\n")
+      .slice(0, -1)
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+
+  return {
+    stderr: () => stderr,
+    log,
+    untilLogged(message) {
+      return new Promise((resolve, reject) => {
+        const look = () => {
+          const line = log().find((each) => each.message === message);
+          if (line !== undefined) resolve(line);
+        };
+        child.stdout.on("data", look);
+        look();
+        ended.then((code) => reject(new Error(`it ended with ${code}, and had said ${stderr}${stdout}`)), reject);
+      });
+    },
+    signal: (name) => child.kill(name),
+    ended,
+  };
+}
