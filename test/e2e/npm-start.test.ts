@@ -67,8 +67,10 @@ test("the story of a client and a developer, from npm start to SIGTERM", async (
     expect((await call(url, "POST /api/v1/auth/refresh", { body: refresh })).status).toBe(401);
   }
 
-  await program!.end();
-  await expect(fetch(url), "nothing listens any more").rejects.toThrow();
+  const addresses = program!.stderr().match(/http:\/\/127\.0\.0\.1:\d+/g)!;
+  expect(new Set(addresses).size, "the gateway and five services").toBe(6);
+  expect(await program!.terminate(), "npm is told, and its exit code is the program's").toBe(0);
+  for (const address of addresses) await expect(fetch(address), `${address} listens no more`).rejects.toThrow();
   // npm says first what it runs; everything after that is the log.
   const log = program!
     .stdout()

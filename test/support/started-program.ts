@@ -8,6 +8,8 @@ export interface StartedProgram {
   untilSaid(pattern: RegExp): Promise<RegExpExecArray>;
   /** Asks the process and everything that it started to end, as Ctrl-C in a terminal does, and waits for it. */
   end(): Promise<void>;
+  /** Asks the process alone to end, as a supervisor does that knows nothing of its children: answers its exit code. */
+  terminate(): Promise<number | null>;
   /** Ends all of it at once. */
   kill(): Promise<void>;
 }
@@ -62,6 +64,10 @@ export function startProgram(
     async end() {
       signalGroup(child, "SIGTERM");
       await ended;
+    },
+    terminate() {
+      child.kill("SIGTERM");
+      return ended;
     },
     async kill() {
       signalGroup(child, "SIGKILL");
