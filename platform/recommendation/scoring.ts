@@ -38,7 +38,8 @@ export interface Score {
  */
 export function scoreCandidates(task: ScoredTask, candidates: readonly Candidate[], weights: Weights): Score[] {
   const required = skillKeys(task.skillTags);
-  const midpoint = (task.budgetLowerBound + task.budgetUpperBound) / 2;
+  // Halved first: the sum of two amounts may be more than a number can be.
+  const midpoint = task.budgetLowerBound / 2 + task.budgetUpperBound / 2;
   const scores = candidates.map((candidate) => scoreOne(candidate, required, midpoint, weights));
   return scores.sort((a, b) => b.score - a.score || (a.userId < b.userId ? -1 : 1));
 }

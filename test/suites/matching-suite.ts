@@ -120,6 +120,14 @@ export function matchingSuite(target: Target): void {
       expect(candidatesOf(await score(changes))).toContain("best");
     });
 
+    test("scores by finite numbers, however large the amounts are", async () => {
+      const dear = newSkill();
+      await newDeveloper(url(), { presence: "IDLE", skill_tags: [dear], hourly_rate: 1.3e308 });
+      const { body } = await score({ skill_tags: [dear], budget_lower_bound: 1e308, budget_upper_bound: 1.6e308 });
+      expect(body.candidates[0].breakdown.price_compatibility, "at the midpoint").toBeCloseTo(1);
+      expect(body.candidates[0].score).toBeCloseTo(0.8);
+    });
+
     test("scores at most 100 developers, and answers 10 of them unless told", async () => {
       const crowd = newSkill();
       const rate = { presence: "IDLE", skill_tags: [crowd], hourly_rate: 80 };
