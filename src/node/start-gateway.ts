@@ -7,8 +7,8 @@ import type { Lifecycle } from "../ports.ts";
 import { createLogger, type Logger } from "../telemetry/logger.ts";
 import { HTTP1_LIMITS } from "./net/http-limits.ts";
 import { listen } from "./net/listen.ts";
+import { openLog } from "./open-log.ts";
 import { createNodeTransports } from "./transports.ts";
-import { writeLine } from "./write-line.ts";
 
 export interface StartOptions {
   /** The variables of contract.md section 5. */
@@ -28,7 +28,7 @@ export interface RunningGateway {
 }
 
 /** Starts the gateway in this process. Rejects with a ConfigError, or with the system's error where it cannot listen. */
-export async function startGateway({ env, writeLog = writeLine }: StartOptions): Promise<RunningGateway> {
+export async function startGateway({ env, writeLog = openLog() }: StartOptions): Promise<RunningGateway> {
   const config = loadConfig(env, { protocol: "grpc" });
   const logger = createLogger({ level: config.logLevel, write: writeLog, now: Date.now });
   const { transports, close } = createNodeTransports(config.services);

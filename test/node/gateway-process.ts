@@ -12,6 +12,8 @@ export interface GatewayProcess {
   /** Settles with the line that has this message; rejects when the process ends first. */
   untilLogged(message: string): Promise<Record<string, unknown>>;
   signal(name: NodeJS.Signals): void;
+  /** Goes away as the reader of its log. */
+  stopReading(): void;
   /** The exit code; null for a process that a signal has ended. */
   readonly ended: Promise<number | null>;
 }
@@ -61,6 +63,7 @@ export function startGatewayProcess(
       });
     },
     signal: (name) => child.kill(name),
+    stopReading: () => child.stdout.destroy(),
     ended,
   };
 }

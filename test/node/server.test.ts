@@ -167,3 +167,12 @@ async function untilActive(url: string): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
+
+test("a gateway whose log nobody reads any more goes on answering, and ends when it is asked to", async () => {
+  const gateway = startGatewayProcess(GOOD);
+  const { url } = await gateway.untilLogged("listening");
+  gateway.stopReading();
+  for (let request = 0; request < 5; request++) expect((await fetch(`${url}/nowhere`)).status).toBe(404);
+  gateway.signal("SIGTERM");
+  expect(await gateway.ended).toBe(0);
+});

@@ -5,9 +5,9 @@ import { createLogger } from "../../telemetry/logger.ts";
 import { HTTP1_LIMITS } from "../net/http-limits.ts";
 import { listen } from "../net/listen.ts";
 import { createSharedPort, type SharedPort } from "../net/shared-port.ts";
+import { openLog } from "../open-log.ts";
 import type { RunningGateway, StartOptions } from "../start-gateway.ts";
 import { createNodeTransports } from "../transports.ts";
-import { writeLine } from "../write-line.ts";
 import { loadBridgeConfig } from "./bridge-config.ts";
 import { createBridgeListener } from "./bridge-listener.ts";
 
@@ -18,7 +18,7 @@ const HTTP2_LIMITS = { settings: { maxConcurrentStreams: 250, maxHeaderListSize:
  * Starts the bridge in this process: Connect and gRPC-Web in, over HTTP/1.1 and h2c on one port, gRPC out. Rejects with
  * a ConfigError, or with the system's error where it cannot listen.
  */
-export async function startBridge({ env, writeLog = writeLine }: StartOptions): Promise<RunningGateway> {
+export async function startBridge({ env, writeLog = openLog() }: StartOptions): Promise<RunningGateway> {
   const config = loadBridgeConfig(env);
   const logger = createLogger({ level: config.logLevel, write: writeLog, now: Date.now, service: "bridge" });
   const { transports, close } = createNodeTransports(config.services);
