@@ -17,7 +17,7 @@ const HOST_AND_PORT = /^[^/?#@]+:\d+\/?$/;
 
 /** Secrets that stand in tutorials and templates, or that people type when asked for one. */
 const WELL_KNOWN_SECRET =
-  /your[-_ ]?([a-z0-9]+[-_ ])*secret|change[-_ ]?me|secret[-_ ]?key|super[-_ ]?secret|string[-_ ]secret|placeholder|0123456789/i;
+  /your[-_ ]?([a-z0-9]+[-_ ])*secret|change[-_ ]?me|super[-_ ]?secret|string[-_ ]secret|placeholder/i;
 const MIN_SECRET_BYTES = 32;
 /** 32 random bytes in hexadecimal show some 14 distinct characters; one key held down shows one. */
 const MIN_DISTINCT_CHARACTERS = 8;
