@@ -23,6 +23,12 @@ export interface NodeTransports {
 const READ_MAX_BYTES = 16 * 1_048_576;
 /** One lost SYN costs a second; a host that has not taken the connection after two is not there. */
 const CONNECT_TIMEOUT_MS = 2_000;
+/**
+ * Node counts what waits to be sent, 10 MiB unless told, and beyond it refuses the answers' headers. A service that
+ * refuses one request of that size before it has read it all would then end every later call of the session. What
+ * bounds memory is how many calls there are and how large they may be.
+ */
+const SESSION_MEMORY_MIB = 2_000;
 /** How many HTTP/1.1 connections one service gets at most. */
 const MAX_SOCKETS = 100;
 
@@ -52,7 +58,7 @@ function createNodeTransport({ url, protocol }: ServiceAddress): { transport: Tr
     const sessionManager = new GuardedSessionManager(
       url,
       { pingIntervalMs: 30_000, pingTimeoutMs: 5_000 },
-      { createConnection },
+      { createConnection, maxSessionMemory: SESSION_MEMORY_MIB },
     );
     return { transport: createGrpcTransport({ ...common, sessionManager }), close: () => sessionManager.abort() };
   }

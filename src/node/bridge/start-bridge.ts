@@ -11,8 +11,11 @@ import { createNodeTransports } from "../transports.ts";
 import { loadBridgeConfig } from "./bridge-config.ts";
 import { createBridgeListener } from "./bridge-listener.ts";
 
-/** What a peer can hold of an HTTP/2 connection. */
-const HTTP2_LIMITS = { settings: { maxConcurrentStreams: 250, maxHeaderListSize: HTTP1_LIMITS.maxHeaderSize } };
+/** What a peer can hold of an HTTP/2 connection. The memory, in MiB, is for a few of the largest messages. */
+const HTTP2_LIMITS = {
+  settings: { maxConcurrentStreams: 250, maxHeaderListSize: HTTP1_LIMITS.maxHeaderSize },
+  maxSessionMemory: 64,
+};
 
 /**
  * Starts the bridge in this process: Connect and gRPC-Web in, over HTTP/1.1 and h2c on one port, gRPC out. Rejects with

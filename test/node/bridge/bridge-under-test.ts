@@ -87,7 +87,7 @@ export function openWay(
     useBinaryFormat: !way.includes("JSON"),
   };
   if (way.endsWith("h2c")) {
-    const sessionManager = new Http2SessionManager(url);
+    const sessionManager = new Http2SessionManager(url, {}, { maxSessionMemory: 1_000 });
     onTestFinished(() => sessionManager.abort());
     const options = { ...common, httpVersion: "2", sessionManager } as const;
     if (way.startsWith("gRPC over")) return createGrpcTransport(options);

@@ -57,11 +57,18 @@ export const STREAM_LENGTH = 3;
  * All of the platform's services on @grpc/grpc-js and the hand-written tables, on one port: as plain a gRPC server as
  * the deployed ones. It stops when the test has finished.
  */
-export async function startPlainGrpcServer(port = 0): Promise<PlainGrpcServer> {
+export async function startPlainGrpcServer({
+  port = 0,
+  maxRequestBytes = -1,
+}: {
+  readonly port?: number;
+  /** Default no limit. */
+  readonly maxRequestBytes?: number;
+} = {}): Promise<PlainGrpcServer> {
   const root = loadContract();
   const seen: SeenCall[] = [];
   const scripts = new Map<string, Script>();
-  const server = new Server({ "grpc.max_receive_message_length": -1 });
+  const server = new Server({ "grpc.max_receive_message_length": maxRequestBytes });
 
   const bytesOf = (name: string): Buffer => {
     const type = root.lookupType(name);
