@@ -56,7 +56,6 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "ports.ts",
     "telemetry",
     "upstream",
-    "version.ts",
   ],
 };
 

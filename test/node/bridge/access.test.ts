@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { connect } from "node:net";
-import type { DescMethodUnary } from "@bufbuild/protobuf";
+import { gzipSync } from "node:zlib";
+import { create, type DescMethodUnary, toBinary } from "@bufbuild/protobuf";
 import { Code, type ConnectError } from "@connectrpc/connect";
 import { describe, expect, test } from "vitest";
 import { Health, HealthCheckResponse_ServingStatus as ServingStatus } from "#gen/grpc/health/v1/health_pb.ts";
-import { UserService } from "#gen/platform/users/v1/users_pb.ts";
+import { GetUserResponseSchema, UserService } from "#gen/platform/users/v1/users_pb.ts";
 import { createGatewayMetrics } from "#src/telemetry/gateway-metrics.ts";
 import { createUpstreamClient } from "#src/upstream/upstream-client.ts";
 import { call } from "../../support/gateway-under-test.ts";
@@ -181,6 +182,33 @@ test("Connect's GET works for methods without side effects, for no others", asyn
     405,
   );
 });
+
+test("nothing is unpacked: a compressed request is refused unread, and an answer is never compressed", async () => {
+  const server = await startPlainGrpcServer();
+  const { url, secret } = await startBridgeUnderTest(server.url);
+  const bomb = gzipSync(Buffer.alloc(100 * 1_048_576));
+  const packed = await call(url, `POST ${GET_USER}`, {
+    token: secret,
+    headers: { "content-type": "application/proto", "content-encoding": "gzip" },
+    body: bomb,
+  });
+  expect([packed.status, packed.body.code]).toEqual([501, "unimplemented"]);
+  expect(server.seen).toEqual([]);
+
+  server.script("GetUser", { unary: (_call, reply) => reply(null, userCalled("x".repeat(5_000))) });
+  const answer = await call(url, `POST ${GET_USER}`, {
+    token: secret,
+    body: "{}",
+    headers: { "accept-encoding": "gzip, br" },
+  });
+  expect([answer.status, answer.headers.get("content-encoding")]).toEqual([200, null]);
+  expect(answer.body.user.displayName.length).toBe(5_000);
+});
+
+/** The bytes of an answer with a user of this display name. */
+function userCalled(displayName: string): Buffer {
+  return Buffer.from(toBinary(GetUserResponseSchema, create(GetUserResponseSchema, { user: { displayName } })));
+}
 
 test("a Host that makes no URL is 400, and the next request works", async () => {
   const server = await startPlainGrpcServer();

@@ -83,7 +83,6 @@ export function openWay(
   const common = {
     baseUrl: url,
     interceptors: [withHeader],
-    acceptCompression: [],
     useBinaryFormat: !way.includes("JSON"),
   };
   if (way.endsWith("h2c")) {

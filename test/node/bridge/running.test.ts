@@ -1,7 +1,8 @@
+import { once } from "node:events";
 import { connect as connectHttp2 } from "node:http2";
 import { connect } from "node:net";
 import { Code, createClient } from "@connectrpc/connect";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { OrchestratorService } from "#gen/platform/orchestrator/v1/orchestrator_pb.ts";
 import { UserService } from "#gen/platform/users/v1/users_pb.ts";
 import { call } from "../../support/gateway-under-test.ts";
@@ -162,6 +163,34 @@ test("callers that hang up, at any time, end nothing but their own call", async 
   const metrics = String((await call(bridge.url, "GET /metrics")).body);
   expect(metrics).toContain('bridge_calls_in_flight{service="user-service"} 0');
   expect(bridge.log.filter(({ level }) => level === "error")).toEqual([]);
+});
+
+test("a request over HTTP/2 that does not come to its end is given up, as Node does it for HTTP/1.1", async () => {
+  const server = await startPlainGrpcServer();
+  const bridge = await startBridgeUnderTest(server.url);
+  const session = connectHttp2(bridge.url);
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  onTestFinished(() => {
+    vi.useRealTimers();
+    session.destroy();
+  });
+  const stream = session.request({
+    ":method": "POST",
+    ":path": "/platform.users.v1.UserService/GetUser",
+    authorization: `Bearer ${bridge.secret}`,
+    "content-type": "application/grpc",
+  });
+  stream.on("error", () => {});
+  stream.write(Buffer.from([0, 0, 0]));
+  const inFlight = async () =>
+    String((await call(bridge.url, "GET /metrics")).body).includes('in_flight{service="user-service"} 1');
+  while (!(await inFlight()));
+
+  vi.advanceTimersByTime(29_000);
+  expect(await inFlight()).toBe(true);
+  vi.advanceTimersByTime(1_000);
+  await once(stream, "close");
+  expect(await inFlight()).toBe(false);
 });
 
 describe("npm run bridge", () => {
