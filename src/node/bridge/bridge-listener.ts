@@ -35,8 +35,9 @@ export function createBridgeListener(config: BridgeConfig, options: BridgeListen
   const { transports, logger, lifecycle, endStreams } = options;
   const metrics = createBridgeMetrics();
   const open = createOpenListeners({ lifecycle, metrics, metricsToken });
+  const presenceOptions = { url: presenceUrl, timeoutMs, slots: createSlots(maxInFlight), logger };
   const presence = new Map<string, RequestListener>(
-    PRESENCE_CALLS.map((call) => [call, createPresenceListener(call, { url: presenceUrl, timeoutMs, logger })]),
+    PRESENCE_CALLS.map((call) => [call, createPresenceListener(call, presenceOptions)]),
   );
   const slots = new Map<string, ReturnType<typeof createSlots>>();
   const rpcs = new Map(

@@ -2,11 +2,15 @@ import type { IncomingMessage, RequestListener, ServerResponse } from "node:http
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { describeError, type Logger } from "../../telemetry/logger.ts";
+import { requestIdOf } from "./request-id.ts";
+import { limitRequestTime } from "./request-time.ts";
+import type { Slots } from "./slots.ts";
 
 export interface PresenceListenerOptions {
   /** Absolute, without a path. */
   readonly url: string;
   readonly timeoutMs: number;
+  readonly slots: Slots;
   readonly logger: Logger;
 }
 
@@ -23,7 +27,7 @@ const FORWARDED = ["content-type", "x-request-id", "traceparent"];
  */
 export function createPresenceListener(
   call: (typeof PRESENCE_CALLS)[number],
-  { url, timeoutMs, logger }: PresenceListenerOptions,
+  { url, timeoutMs, slots, logger }: PresenceListenerOptions,
 ): RequestListener {
   const [method, path] = call.split(" ") as [string, string];
 
@@ -52,16 +56,24 @@ export function createPresenceListener(
 
   return (request, response) => {
     const startedAt = performance.now();
+    const leave = slots.enter();
     let failure: unknown;
     response.once("close", () => {
+      leave?.();
       logger.log(failure === undefined ? "info" : "warn", "presence", {
-        request_id: request.headers["x-request-id"],
+        request_id: requestIdOf(request),
         call,
         status_code: response.statusCode,
         duration_ms: Math.round((performance.now() - startedAt) * 1000) / 1000,
         ...(failure !== undefined && { error: describeError(failure) }),
       });
     });
+    if (leave === undefined) {
+      request.resume();
+      response.writeHead(503).end();
+      return;
+    }
+    limitRequestTime(request, response);
     pass(request, response).catch((error: unknown) => {
       failure = error;
       if (response.headersSent || response.closed) response.destroy();

@@ -2,9 +2,10 @@ import type { IncomingMessage, RequestListener, ServerResponse } from "node:http
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import { describeError, type Logger } from "../../telemetry/logger.ts";
 import { labelOf } from "../../upstream/services.ts";
-import { HTTP1_LIMITS } from "../net/http-limits.ts";
 import type { BridgeMetrics } from "./bridge-metrics.ts";
 import { type CallRecord, valuesWith } from "./call-record.ts";
+import { requestIdOf } from "./request-id.ts";
+import { limitRequestTime } from "./request-time.ts";
 import type { BridgedRpc } from "./rpc-handlers.ts";
 import type { Slots } from "./slots.ts";
 import { boundTimeouts } from "./timeouts.ts";
@@ -14,9 +15,6 @@ export interface RpcListenerOptions {
   readonly logger: Logger;
   readonly metrics: BridgeMetrics;
 }
-
-/** Longer than any request id that the gateway makes or takes over. */
-const MAX_REQUEST_ID_LENGTH = 128;
 
 /** Puts one rpc on Node's HTTP: a slot while it runs, and a line and a count when it has ended. */
 export function createRpcListener({ handler, service }: BridgedRpc, options: RpcListenerOptions): RequestListener {
@@ -34,7 +32,7 @@ export function createRpcListener({ handler, service }: BridgedRpc, options: Rpc
     metrics.calls.labels({ ...labels, status: outcome }).inc();
     duration.observe(durationMs / 1000);
     logger.log(failure === undefined && outcome !== "REFUSED" ? "info" : "warn", "call", {
-      request_id: request.headers["x-request-id"]?.slice(0, MAX_REQUEST_ID_LENGTH),
+      request_id: requestIdOf(request),
       rpc,
       code: outcome,
       protocol,
@@ -77,12 +75,4 @@ function readHead(request: IncomingMessage, response: ServerResponse, record: Ca
     response.writeHead(400).end();
     return undefined;
   }
-}
-
-/** Node limits how long a request may take to arrive over HTTP/1.1 only. */
-function limitRequestTime(request: IncomingMessage, response: ServerResponse): void {
-  const timer = setTimeout(() => response.destroy(), HTTP1_LIMITS.requestTimeout);
-  const stop = () => clearTimeout(timer);
-  request.once("end", stop);
-  response.once("close", stop);
 }

@@ -81,3 +81,21 @@ test("an answer that breaks off breaks off", async () => {
   const { url, secret } = await startBridgeUnderTest(NOBODY, { PRESENCE_SERVICE_URL: presence.url });
   await expect(call(url, TELL, { token: secret, body: BODY })).rejects.toThrow();
 });
+
+test("beyond the limit it is 503 at once, and a place that is left is free", async () => {
+  const presence = await startPresence();
+  const { url, secret } = await startBridgeUnderTest(NOBODY, {
+    PRESENCE_SERVICE_URL: presence.url,
+    BRIDGE_MAX_IN_FLIGHT: "1",
+  });
+  const { promise: asked, resolve: answer } = Promise.withResolvers<() => void>();
+  presence.answer((_request, response) => answer(() => response.end("{}")));
+  const first = call(url, TELL, { token: secret, body: BODY });
+  const finish = await asked;
+  expect((await call(url, TELL, { token: secret, body: BODY })).status).toBe(503);
+  finish();
+  expect((await first).status).toBe(200);
+  presence.answer((_request, response) => void response.end("{}"));
+  await eventually(() => presence.told.length === 1, "the refused one was not passed on");
+  expect((await call(url, TELL, { token: secret, body: BODY })).status).toBe(200);
+});
