@@ -1,10 +1,22 @@
+import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+
+// Machines are shared and slow at times: a hang must fail, a slow moment must not.
+const patience = { testTimeout: 30_000, hookTimeout: 60_000 };
 
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
-    // Machines are shared and slow at times: a hang must fail, a slow moment must not.
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    projects: [
+      { test: { ...patience, name: "node", include: ["test/**/*.test.ts"], exclude: ["test/workers/**"] } },
+      {
+        plugins: [
+          cloudflareTest({
+            wrangler: { configPath: "./wrangler.toml" },
+            miniflare: { bindings: { JWT_SECRET: "0f4d1c7b9a2e6358d7c1b0a9f8e7d6c5b4a39281" } },
+          }),
+        ],
+        test: { ...patience, name: "workers", include: ["test/workers/**/*.test.ts"] },
+      },
+    ],
   },
 });

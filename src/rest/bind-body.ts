@@ -73,7 +73,7 @@ function jsonBinder(whenEmpty: Json | undefined, filled: FieldPath, bind: Bind):
 }
 
 /** Takes a byte order mark away, which RFC 8259 section 8.1 allows: some tools on Windows cannot help writing one. */
-const UTF8 = new TextDecoder("utf-8", { fatal: true });
+const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
 
 function parse(body: Uint8Array, report: (problem: string) => void): Json | undefined {
   let text: string;

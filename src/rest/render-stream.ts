@@ -28,7 +28,8 @@ export function compileStreamRenderer({ body, status, caching }: StreamDefaults)
     const start = startOrRelease(iterator, () => startStream(body, first, options.accept));
     const headers = headersWith({ ...caching, ...start.headers }, options.responseHeader);
     const content = first === undefined ? start.chunk : streamMessages(iterator, start.chunk, start.encoder, options);
-    return new Response(content, { status, headers });
+    // The runtimes' types do not agree on what buffer TextEncoder gives its bytes.
+    return new Response(content as BodyInit, { status, headers });
   };
 }
 
@@ -36,7 +37,7 @@ export function compileStreamRenderer({ body, status, caching }: StreamDefaults)
 interface StreamStart {
   readonly headers: PlainHeaders;
   /** The first message with what comes before it; without a message, the whole body. */
-  readonly chunk: Uint8Array<ArrayBuffer>;
+  readonly chunk: Uint8Array;
   readonly encoder: MessageEncoder<Message>;
 }
 

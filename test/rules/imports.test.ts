@@ -27,6 +27,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // What the outside tells the gateway: of upstream, the list of services and no call.
   "config.ts": ["config", "telemetry", "upstream"],
   config: [],
+  // Redis and what is kept in it. It answers to ports, as a runtime does, on any runtime.
+  store: ["contract", "errors.ts", "identity", "telemetry", "upstream"],
   "ports.ts": ["identity", "telemetry", "upstream"],
   // The one page that knows all four stages.
   "gateway.ts": [
@@ -54,14 +56,17 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "gen/platform",
     "identity",
     "ports.ts",
+    "store",
     "telemetry",
     "upstream",
   ],
+  workers: ["config.ts", "config", "errors.ts", "gateway.ts", "identity", "ports.ts", "store", "telemetry", "upstream"],
 };
 
 /** Rooms that know a runtime, and the packages that are one. All others run anywhere. */
 const RUNTIMES: Readonly<Record<string, RegExp>> = {
   node: /^(?:node:|@hono\/node-server$|@connectrpc\/connect-node$)/,
+  workers: /^(?:cloudflare:|@connectrpc\/connect-web$)/,
 };
 
 /** Packages that run anywhere. One that is not here is a runtime's, until somebody has looked. */

@@ -40,7 +40,8 @@ describe("files", () => {
 
 describe("code", () => {
   test("writes no log but the logger's", () => {
-    expect(linesThatMatch(/^(?:src|platform)\/(?!gen\/).*\.ts$/, /\bconsole\s*\./)).toEqual([]);
+    const files = /^(?:src|platform)\/(?!gen\/|workers\/write-log\.ts$).*\.ts$/;
+    expect(linesThatMatch(files, /\bconsole\s*\./)).toEqual([]);
   });
 
   test("has no test that is left out, singled out or yet to be written", () => {
