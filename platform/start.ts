@@ -22,6 +22,9 @@ const URL_VARIABLES: readonly (readonly [ServiceName, string])[] = [
   ["presence", "PRESENCE_SERVICE_URL"],
 ];
 
+/** Whoever presses Ctrl-C on a laptop wants it to end. */
+const NO_BALANCER: Environment = { SHUTDOWN_DELAY: "0" };
+
 /**
  * `npm start`: the stand-in and the gateway in one process, over real sockets. A service whose address is in the
  * environment is used in place of the stand-in's. The log goes to standard output, everything for people to the other.
@@ -36,10 +39,12 @@ async function main(): Promise<void> {
   const addresses = Object.fromEntries(missing.map(([name, variable]) => [variable, platform.services[name]?.url]));
   const secretMadeUp = (env.JWT_SECRET ?? "") === "";
   const secret = secretMadeUp ? { JWT_SECRET: randomBytes(32).toString("base64url") } : {};
-  const gateway = await startGateway({ env: { ...env, ...addresses, ...secret } }).catch(async (error: unknown) => {
-    await platform.stop();
-    throw error;
-  });
+  const gateway = await startGateway({ env: { ...NO_BALANCER, ...env, ...addresses, ...secret } }).catch(
+    async (error: unknown) => {
+      await platform.stop();
+      throw error;
+    },
+  );
   await untilAnswering(gateway.url);
   process.stderr.write(welcome({ platform, gateway, env, seed, secretMadeUp }));
   runUntilStopped({

@@ -35,7 +35,9 @@ export interface Config {
   readonly host: string;
   /** Node only; 0 lets the system choose. */
   readonly port: number;
-  /** Node only. How long a stopping process waits for running requests. */
+  /** Node only. How long a stopping process still takes requests, while balancers learn of it. */
+  readonly shutdownDelayMs: number;
+  /** Node only. How long a stopping process then waits for running requests. */
   readonly shutdownGraceMs: number;
 }
 
@@ -77,6 +79,7 @@ export function loadConfig(env: Environment, defaults: ConfigDefaults): Config {
     metricsToken: read.bearerToken("METRICS_TOKEN"),
     host: read.text("GATEWAY_HOST", "0.0.0.0"),
     port: read.wholeNumber("GATEWAY_PORT", 8000, 0, 65_535),
+    shutdownDelayMs: wholeUnits(read.duration("SHUTDOWN_DELAY", 1, "seconds", 60, { zero: true }) * 1000),
     shutdownGraceMs: wholeUnits(read.duration("SHUTDOWN_GRACE", 25, "seconds", 600, { zero: true }) * 1000),
   };
   read.finish();

@@ -43,6 +43,7 @@ test("with nothing but a secret, everything has the contract's default (section 
     metricsToken: undefined,
     host: "0.0.0.0",
     port: 8000,
+    shutdownDelayMs: 1_000,
     shutdownGraceMs: 25_000,
   } satisfies Config);
 });
@@ -98,6 +99,7 @@ const GOOD_VALUES: readonly GoodRow[] = [
   ["UPSTREAM_TIMEOUT", "0.5", { upstreamTimeoutMs: 500 }, "half a second"],
   ["UPSTREAM_TIMEOUT", "1.001", { upstreamTimeoutMs: 1001 }, "a fraction that is no exact double"],
   ["UPSTREAM_TIMEOUT", "600", { upstreamTimeoutMs: 600_000 }, "the most"],
+  ["SHUTDOWN_DELAY", "0", { shutdownDelayMs: 0 }, "no delay"],
   ["SHUTDOWN_GRACE", "0", { shutdownGraceMs: 0 }, "no grace"],
   ["SHUTDOWN_GRACE", "2.5", { shutdownGraceMs: 2_500 }, "a fraction"],
   ["MAX_BODY_BYTES", "1", { maxBodyBytes: 1 }, "the least"],
@@ -164,6 +166,7 @@ const BAD_VALUES: readonly BadRow[] = [
   ["JWT_REFRESH_EXPIRATION_DAYS", "367", "more than a year"],
   ["UPSTREAM_TIMEOUT", "0", "no time at all"],
   ["UPSTREAM_TIMEOUT", "601", "more than a person waits"],
+  ["SHUTDOWN_DELAY", "61", "more than a balancer can need"],
   ["SHUTDOWN_GRACE", "-1", "below zero"],
   ["SHUTDOWN_GRACE", "601", "more than an orchestrator waits"],
   ["MAX_BODY_BYTES", "0", "no body at all"],

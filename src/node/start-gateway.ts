@@ -1,4 +1,5 @@
 import type { Server } from "node:http";
+import { setTimeout } from "node:timers/promises";
 import { createAdaptorServer } from "@hono/node-server";
 import { loadConfig } from "../config.ts";
 import { createGateway } from "../gateway.ts";
@@ -22,7 +23,8 @@ export interface RunningGateway {
   readonly url: string;
   readonly logger: Logger;
   /**
-   * Takes no more requests, lets running ones finish for at most SHUTDOWN_GRACE, and answers whether all of them did.
+   * Sends clients elsewhere for SHUTDOWN_DELAY, then takes no more requests, lets running ones finish for at most
+   * SHUTDOWN_GRACE, and answers whether all of them did.
    */
   stop(): Promise<boolean>;
 }
@@ -52,7 +54,8 @@ export async function startGateway({ env, writeLog = openLog() }: StartOptions):
     if (lifecycle === "stopping") response.headers.set("Connection", "close");
     return response;
   };
-  const server = createAdaptorServer({ fetch: answer, serverOptions: HTTP1_LIMITS }) as Server;
+  // The name is for HTTP/1.0, which needs no Host: HAProxy's health checks speak it unless told otherwise.
+  const server = createAdaptorServer({ fetch: answer, serverOptions: HTTP1_LIMITS, hostname: "localhost" }) as Server;
   const url = await listen(server, config).catch((error: unknown) => {
     close();
     throw error;
@@ -66,6 +69,8 @@ export async function startGateway({ env, writeLog = openLog() }: StartOptions):
     logger,
     async stop() {
       lifecycle = "stopping";
+      // A closed door is how most balancers learn that we are going, one lost request each: so we tell them first.
+      if (config.shutdownDelayMs > 0) await setTimeout(config.shutdownDelayMs);
       const drained = await drain(server, config.shutdownGraceMs);
       await Promise.all(background);
       close();
@@ -80,7 +85,7 @@ const IDLE_CHECK_MS = 100;
 function drain(server: Server, graceMs: number): Promise<boolean> {
   return new Promise((resolve) => {
     let cut = false;
-    const timer = setTimeout(() => {
+    const timer = globalThis.setTimeout(() => {
       cut = true;
       server.closeAllConnections();
     }, graceMs);

@@ -33,33 +33,36 @@ export function startGatewayProcess(
   onTestFinished(() => {
     child.kill("SIGKILL");
   });
-  let stdout = "";
+  const lines: Record<string, unknown>[] = [];
+  let unfinished = "";
   let stderr = "";
   child.stdout.on("data", (chunk) => {
-    stdout += chunk;
+    const parts = (unfinished + chunk).split("\n");
+    unfinished = parts.pop()!;
+    for (const line of parts) lines.push(JSON.parse(line));
   });
   child.stderr.on("data", (chunk) => {
     stderr += chunk;
   });
   const ended = new Promise<number | null>((resolve) => child.on("close", (code) => resolve(code)));
-  const log = () =>
-    stdout
-      .split("\n")
-      .slice(0, -1)
-      .map((line) => JSON.parse(line) as Record<string, unknown>);
-
   return {
     stderr: () => stderr,
-    log,
+    log: () => lines,
     untilLogged(message) {
       return new Promise((resolve, reject) => {
+        let seen = 0;
         const look = () => {
-          const line = log().find((each) => each.message === message);
-          if (line !== undefined) resolve(line);
+          while (seen < lines.length) {
+            const line = lines[seen++]!;
+            if (line.message !== message) continue;
+            child.stdout.off("data", look);
+            return resolve(line);
+          }
         };
         child.stdout.on("data", look);
         look();
-        ended.then((code) => reject(new Error(`it ended with ${code}, and had said ${stderr}${stdout}`)), reject);
+        const said = () => `${stderr}${JSON.stringify(lines.slice(-20))}`;
+        ended.then((code) => reject(new Error(`it ended with ${code}, and had said ${said()}`)), reject);
       });
     },
     signal: (name) => child.kill(name),

@@ -10,6 +10,7 @@ const GOOD = {
   GATEWAY_PORT: "0",
   JWT_SECRET: randomBytes(32).toString("hex"),
   SHUTDOWN_GRACE: "600",
+  SHUTDOWN_DELAY: "0",
 };
 
 async function startWell(changes: Readonly<Record<string, string>> = {}, options?: { nodeOptions: readonly string[] }) {
@@ -90,6 +91,18 @@ describe("a signal", () => {
     expect(answer).toMatch(/^HTTP\/1\.1 400 /);
     expect(answer).toMatch(/^connection: close\r$/im);
     expect(await gateway.ended).toBe(0);
+  });
+
+  test("is told to balancers and clients first, while requests are still taken", async () => {
+    const { gateway, url } = await startWell({ SHUTDOWN_DELAY: "60" });
+    expect((await fetch(`${url}/health/ready`)).status).toBe(200);
+    gateway.signal("SIGTERM");
+    await gateway.untilLogged("stopping");
+    const ready = await fetch(`${url}/health/ready`);
+    expect(ready.status).toBe(503);
+    expect(await ready.json()).toEqual({ status: "not ready", reason: "stopping" });
+    const other = await fetch(`${url}/health`);
+    expect([other.status, other.headers.get("connection")]).toEqual([200, "close"]);
   });
 
   test("cuts a request that outlasts the grace, and says so with code 1", async () => {

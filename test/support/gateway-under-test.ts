@@ -22,12 +22,12 @@ export interface GatewayUnderTestOptions {
 const ADMIN = { email: "root@devmatch.example", password: "Adm1nistrator" };
 
 /** Every port but 0 would collide with somebody on a shared machine. */
-const ANY_PORTS = { users: 0, tasks: 0, recommendation: 0, orchestrator: 0, presence: 0 };
+export const ANY_PLATFORM_PORTS = { users: 0, tasks: 0, recommendation: 0, orchestrator: 0, presence: 0 };
 
 /** Starts a platform with cheap password hashes, and a Node gateway in front of it. */
 export async function startGatewayUnderTest(options: GatewayUnderTestOptions = {}): Promise<GatewayUnderTest> {
   const platform = await startPlatform({
-    ports: ANY_PORTS,
+    ports: ANY_PLATFORM_PORTS,
     admin: ADMIN,
     scryptCost: 1024,
     log: () => {},
@@ -39,6 +39,7 @@ export async function startGatewayUnderTest(options: GatewayUnderTestOptions = {
       GATEWAY_HOST: "127.0.0.1",
       GATEWAY_PORT: "0",
       JWT_SECRET: randomBytes(32).toString("hex"),
+      SHUTDOWN_DELAY: "0",
       SHUTDOWN_GRACE: "5",
       ...serviceAddresses(platform),
       ...options.env,
