@@ -7,6 +7,7 @@ import type { Cors } from "./cors.ts";
 import { problemOf, problemResponse } from "./problem.ts";
 import { requestIdOf } from "./request-id.ts";
 import { createRequestRecorder } from "./request-metrics.ts";
+import { addSecurityHeaders } from "./security-headers.ts";
 import { newTraceparent } from "./trace-context.ts";
 
 /** One request and what is known of it so far. */
@@ -86,6 +87,7 @@ export function createExchanges(dependencies: ExchangeDependencies): (route: Exc
       metrics.activeConnections.add(-1);
       response.headers.set("X-Request-Id", exchange.requestId);
       cors.decorate(request, response.headers);
+      addSecurityHeaders(response.headers);
 
       const { status } = response;
       const durationMs = performance.now() - started;

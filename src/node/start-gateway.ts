@@ -6,7 +6,7 @@ import { createGateway } from "../gateway.ts";
 import { MemorySessionStore } from "../identity/memory-session-store.ts";
 import type { Lifecycle } from "../ports.ts";
 import { createLogger, type Logger } from "../telemetry/logger.ts";
-import { HTTP1_LIMITS } from "./net/http-limits.ts";
+import { HTTP1_LIMITS, limitConnections } from "./net/http-limits.ts";
 import { listen } from "./net/listen.ts";
 import { openLog } from "./open-log.ts";
 import { createNodeTransports } from "./transports.ts";
@@ -56,6 +56,7 @@ export async function startGateway({ env, writeLog = openLog() }: StartOptions):
   };
   // The name is for HTTP/1.0, which needs no Host: HAProxy's health checks speak it unless told otherwise.
   const server = createAdaptorServer({ fetch: answer, serverOptions: HTTP1_LIMITS, hostname: "localhost" }) as Server;
+  limitConnections(server);
   const url = await listen(server, config).catch((error: unknown) => {
     close();
     throw error;

@@ -50,6 +50,28 @@ describe("every answer", () => {
     ["without a body", async () => new Response(null, { status: 204 })],
     ["of refusal", fails(new GatewayError("NOT_FOUND", "There is no such task."))],
     ["of an unexpected exception", fails(new TypeError("x is not a function"))],
+  ])("%s tells browsers that it is data, for nobody's page, and on https for good", async (_name, answer) => {
+    const { headers } = await setUp().ask(answer);
+    expect(Object.fromEntries(headers)).toMatchObject({
+      "x-content-type-options": "nosniff",
+      "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+      "cross-origin-resource-policy": "same-origin",
+      "referrer-policy": "no-referrer",
+      "strict-transport-security": "max-age=31536000",
+    });
+  });
+
+  test("that is a document keeps its own policy", async () => {
+    const headers = { "Content-Security-Policy": "default-src 'self'" };
+    const answer = await setUp().ask(async () => new Response("<p>", { headers }));
+    expect(answer.headers.get("content-security-policy")).toBe("default-src 'self'");
+  });
+
+  test.each([
+    ["of success", fine],
+    ["without a body", async () => new Response(null, { status: 204 })],
+    ["of refusal", fails(new GatewayError("NOT_FOUND", "There is no such task."))],
+    ["of an unexpected exception", fails(new TypeError("x is not a function"))],
   ])("%s carries the client's id, or a new one", async (_name, answer) => {
     const { ask } = setUp();
     expect((await ask(answer, { headers: { "X-Request-Id": "mine-1" } })).headers.get("X-Request-Id")).toBe("mine-1");
