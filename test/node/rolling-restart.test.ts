@@ -35,7 +35,7 @@ describe.runIf(haproxy !== undefined)("behind a balancer, under load", () => {
     onTestFinished(() => balancer.stop());
 
     const load = startLoad(balancer.socketPath);
-    onTestFinished(() => load.stop());
+    onTestFinished(async () => void (await load.stop()));
     await load.untilAnswered(50);
     for (let restart = 0; restart < RESTARTS; restart++) {
       const { gateway, port } = running[restart % 2]!;

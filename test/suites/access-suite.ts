@@ -6,7 +6,10 @@ import { MatchingService } from "#gen/gateway/v1/matching_pb.ts";
 import { TasksService } from "#gen/gateway/v1/tasks_pb.ts";
 import { UsersService } from "#gen/gateway/v1/users_pb.ts";
 import { OrchestratorService } from "#gen/platform/orchestrator/v1/orchestrator_pb.ts";
+import { Access, DataRule, Role } from "#gen/policy/v1/policy_pb.ts";
 import type { RunningPlatform } from "#platform/platform.ts";
+import type { RpcPolicy } from "#src/contract/policy.ts";
+import type { HttpBinding } from "#src/rest/http-binding.ts";
 import { httpBindings } from "#src/rest/http-rules.ts";
 import { type CallOptions, call, type Person, register, signInAdmin } from "../support/gateway-under-test.ts";
 
@@ -41,6 +44,8 @@ interface Row {
   readonly signedIn: number | readonly [number, number, number, number, number];
   /** For anonymous and garbage: 401 unless the route is for anyone. */
   readonly others?: number;
+  /** What the request is about, where the policy's data rule asks; the owner's open task unless told. */
+  readonly about?: "assigned task" | "no task" | "caller's list" | "owner's list";
 }
 
 const TASK = {
@@ -146,12 +151,14 @@ const ROWS: readonly Row[] = [
   {
     route: "GET /api/v1/tasks/{task_id}",
     why: "ASSIGNED: of the DEVELOPERs only the one it is assigned to",
+    about: "assigned task",
     request: async ({ assignedTask }) => [`GET /api/v1/tasks/${assignedTask}`],
     signedIn: [200, 403, 403, 200, 200],
   },
   {
     route: "GET /api/v1/tasks/{task_id}",
     why: "what does not exist is 404 before anybody could own it",
+    about: "no task",
     request: async () => ["GET /api/v1/tasks/tsk_none"],
     signedIn: 404,
   },
@@ -164,18 +171,21 @@ const ROWS: readonly Row[] = [
   {
     route: "PUT /api/v1/tasks/{task_id}",
     why: "being assigned does not make it theirs",
+    about: "assigned task",
     request: async ({ assignedTask }) => [`PUT /api/v1/tasks/${assignedTask}`, { title: "Access" }],
     signedIn: OWNER_OR_ADMIN,
   },
   {
     route: "GET /api/v1/tasks",
     why: "each sees a list of its own",
+    about: "caller's list",
     request: async () => ["GET /api/v1/tasks"],
     signedIn: 200,
   },
   {
     route: "GET /api/v1/tasks",
     why: "another's client_id is for DEVELOPERs and ADMIN; the owner names itself",
+    about: "owner's list",
     request: async ({ people }) => [`GET /api/v1/tasks?client_id=${people.owner.userId}`],
     signedIn: [200, 403, 200, 200, 200],
   },
@@ -221,6 +231,7 @@ const ROWS: readonly Row[] = [
   },
 ];
 
+const SERVICES = [AuthService, UsersService, TasksService, MatchingService];
 const OPERATIONS = ["/health", "/health/live", "/health/ready", "/health/detailed", "/metrics"];
 
 /** What a client might plant to be taken for somebody else. */
@@ -239,9 +250,41 @@ export function accessSuite(target: () => AccessTarget): void {
   });
 
   test("the rows cover every route of the contract, and no other", () => {
-    const bindings = httpBindings([AuthService, UsersService, TasksService, MatchingService]);
-    const routes = bindings.map(({ method, template }) => `${method} ${template.source}`);
+    const bindings = httpBindings(SERVICES);
+    const routes = bindings.map(routeOf);
     expect([...new Set(ROWS.map(({ route }) => route))].toSorted()).toEqual(routes.toSorted());
+  });
+
+  describe("the matrix that the proto's policies make", () => {
+    const bindings = httpBindings(SERVICES);
+    const takesBody = new Set(bindings.filter(({ body }) => body.kind !== "none").map(routeOf));
+    const policies = new Map(bindings.map((binding) => [routeOf(binding), binding.policy]));
+    const cells = ROWS.flatMap((row) => CALLERS.map((caller) => [row.route, row.why, caller, row] as const));
+
+    test.each(cells)("%s (%s): %s is let in or not, as the rows by hand say", (route, _why, caller, row) => {
+      const policy = policies.get(route)!;
+      const status = expectedStatus(row, caller);
+      expect(edgeRefusal(policy, caller) ?? (dataAllows(policy, row, caller) ? "in" : 403)).toBe(
+        status === 401 || status === 403 ? status : "in",
+      );
+    });
+
+    // Whatever claims an identity where the contract has no place for one is refused, and never before a 401 or 403.
+    describe.each([
+      ["query", (request: string, body: unknown) => [`${withQuery(request)}role=ADMIN&sub=usr_admin`, body]],
+      ["body", (request: string, body: unknown) => [request, { ...(body as object), role: "ADMIN", sub: "usr_admin" }]],
+    ] as const)("an identity in the %s", (place, plant) => {
+      const first = [...policies.keys()].map((route) => ROWS.find((row) => row.route === route)!);
+      const planted = first
+        .filter(({ route }) => place === "query" || takesBody.has(route))
+        .flatMap((row) => CALLERS.map((caller) => [row.route, caller, row] as const));
+      test.each(planted)("%s by %s is not believed", async (route, caller, row) => {
+        const [plain, plainBody] = await row.request(world, caller);
+        const [request, body] = plant(plain, plainBody) as [string, unknown];
+        const answer = await call(target().url, request, { token: tokenOf(world, caller), body });
+        expect(answer.status, JSON.stringify(answer.body)).toBe(edgeRefusal(policies.get(route)!, caller) ?? 400);
+      });
+    });
   });
 
   describe.each(ROWS.map((row) => [row.route, row.why, row] as const))("%s (%s)", (_route, _why, row) => {
@@ -307,6 +350,46 @@ function expectedStatus({ signedIn, others = 401 }: Row, caller: CallerName): nu
   const index = CALLERS.indexOf(caller) - 2;
   if (index < 0) return others;
   return typeof signedIn === "number" ? signedIn : signedIn[index]!;
+}
+
+const ROLES: Readonly<Partial<Record<CallerName, Role>>> = {
+  owner: Role.CLIENT,
+  client: Role.CLIENT,
+  developer: Role.DEVELOPER,
+  assignee: Role.DEVELOPER,
+  admin: Role.ADMIN,
+};
+
+/** What the policy refuses before the request is read: by the token, the role and the path, which is the developer's. */
+function edgeRefusal({ access, roles, selfField }: RpcPolicy, caller: CallerName): 401 | 403 | undefined {
+  if (access === Access.ANYONE) return undefined;
+  const role = ROLES[caller];
+  if (role === undefined) return 401;
+  if (roles.length > 0 && !roles.includes(role)) return 403;
+  return selfField !== undefined && caller !== "developer" && caller !== "admin" ? 403 : undefined;
+}
+
+/** What the policy's data rule says of somebody whom the edge lets through. */
+function dataAllows({ data }: RpcPolicy, { about }: Row, caller: CallerName): boolean {
+  if (caller === "admin" || caller === "owner" || about === "no task") return true;
+  switch (data) {
+    case DataRule.TASK_OWNER:
+      return false;
+    case DataRule.TASK_READER:
+      return caller === "assignee" || (caller === "developer" && about !== "assigned task");
+    case DataRule.TASK_LIST:
+      return caller !== "client" || about === "caller's list";
+    default:
+      return true;
+  }
+}
+
+function routeOf({ method, template }: HttpBinding): string {
+  return `${method} ${template.source}`;
+}
+
+function withQuery(request: string): string {
+  return `${request}${request.includes("?") ? "&" : "?"}`;
 }
 
 function tokenOf({ people }: World, caller: CallerName): string | undefined {
