@@ -7,7 +7,25 @@ const patience = { testTimeout: 30_000, hookTimeout: 60_000 };
 export default defineConfig({
   test: {
     projects: [
-      { test: { ...patience, name: "node", include: ["test/**/*.test.ts"], exclude: ["test/workers/**"] } },
+      {
+        test: {
+          ...patience,
+          name: "node",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/workers/**"],
+          provide: { runtime: "node" },
+        },
+      },
+      // The black-box suites once more, with the Worker that is deployed, in workerd, in the Node gateway's place.
+      {
+        test: {
+          ...patience,
+          name: "workerd",
+          include: ["test/black-box/**/*.test.ts"],
+          globalSetup: ["test/support/provide-worker-bundle.ts"],
+          provide: { runtime: "workerd" },
+        },
+      },
       {
         plugins: [
           cloudflareTest({

@@ -18,6 +18,8 @@ export interface ServiceAddress {
 export interface Config {
   readonly services: Readonly<Record<UpstreamService, ServiceAddress>>;
   readonly presenceUrl: string;
+  /** What the bridge in front of the services asks of its callers; undefined: there is no bridge, or none that asks. */
+  readonly bridgeSecret: string | undefined;
   /** The bytes of the HMAC key. */
   readonly jwtSecret: string;
   readonly jwtIssuer: string;
@@ -44,6 +46,8 @@ export interface Config {
 export interface ConfigDefaults {
   /** What the runtime can speak and does unless told: `grpc` on Node. */
   readonly protocol: UpstreamProtocol;
+  /** All that the runtime can speak. Every protocol unless told. */
+  readonly protocols?: readonly UpstreamProtocol[];
 }
 
 export { ConfigError } from "./config/variable-reader.ts";
@@ -54,19 +58,24 @@ export { ConfigError } from "./config/variable-reader.ts";
  */
 export function loadConfig(env: Environment, defaults: ConfigDefaults): Config {
   const read = new VariableReader(env);
-  const protocol = read.oneOf("UPSTREAM_PROTOCOL", UPSTREAM_PROTOCOLS, defaults.protocol);
+  const { protocols = UPSTREAM_PROTOCOLS } = defaults;
+  const protocol = read.oneOf("UPSTREAM_PROTOCOL", protocols, defaults.protocol);
   const services = Object.fromEntries(
     UPSTREAM_SERVICES.map(({ key, urlVariable, protocolVariable, defaultAddress }) => [
       key,
       {
         url: read.serviceUrl(urlVariable, defaultAddress),
-        protocol: read.oneOf(protocolVariable, UPSTREAM_PROTOCOLS, protocol),
+        protocol: read.oneOf(protocolVariable, protocols, protocol),
       },
     ]),
   ) as Record<UpstreamService, ServiceAddress>;
+  const bridgeSecret = read.optionalSecret("BRIDGE_SECRET", "that the bridge knows as well");
+  // What speaks gRPC is no bridge, and must not be shown the bridge's secret.
+  const web = Object.values(services).some(({ protocol }) => protocol !== "grpc");
   const config: Config = {
     services,
     presenceUrl: read.serviceUrl("PRESENCE_SERVICE_URL", "http://localhost:8080"),
+    bridgeSecret: web ? bridgeSecret : undefined,
     jwtSecret: read.secret("JWT_SECRET", "that sign the tokens"),
     jwtIssuer: read.text("JWT_ISSUER", "devmatch-gateway"),
     jwtAudience: read.text("JWT_AUDIENCE", "devmatch"),

@@ -49,7 +49,8 @@ export async function createGateway(config: Config, ports: Ports): Promise<Gatew
   const cors = createCors(config.corsOrigins);
   const exchanges = createExchanges({ logger, metrics, cors, now, timeoutMs });
 
-  const presence = createPresenceClient({ url: config.presenceUrl, fetch: ports.fetch, metrics, logger });
+  const { presenceUrl, bridgeSecret } = config;
+  const presence = createPresenceClient({ url: presenceUrl, fetch: ports.fetch, bridgeSecret, metrics, logger });
   const platform = createPlatform({ transports: ports.transports, presence, metrics, now });
   const accessTokens = await createAccessTokens({
     secret: config.jwtSecret,

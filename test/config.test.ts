@@ -31,6 +31,7 @@ test("with nothing but a secret, everything has the contract's default (section 
       orchestrator: { url: "http://localhost:50053", protocol: "grpc" },
     },
     presenceUrl: "http://localhost:8080",
+    bridgeSecret: undefined,
     jwtSecret: SECRET,
     jwtIssuer: "devmatch-gateway",
     jwtAudience: "devmatch",

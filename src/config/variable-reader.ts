@@ -96,6 +96,10 @@ export class VariableReader {
     return this.#wrong(name, "must be a comma-separated list of origins such as https://app.example.com", []);
   }
 
+  optionalSecret(name: string, purpose: string): string | undefined {
+    return (this.#env[name] ?? "") === "" ? undefined : this.secret(name, purpose);
+  }
+
   /** `purpose` ends the sentence "at least 32 random bytes …". */
   secret(name: string, purpose: string): string {
     const value = this.#env[name] ?? "";

@@ -33,7 +33,7 @@ export interface RunningGateway {
 export async function startGateway({ env, writeLog = openLog() }: StartOptions): Promise<RunningGateway> {
   const config = loadConfig(env, { protocol: "grpc" });
   const logger = createLogger({ level: config.logLevel, write: writeLog, now: Date.now });
-  const { transports, close } = createNodeTransports(config.services);
+  const { transports, close } = createNodeTransports(config.services, config);
   let lifecycle: Lifecycle = "starting";
   const background = new Set<Promise<void>>();
   const gateway = await createGateway(config, {

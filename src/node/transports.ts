@@ -3,7 +3,7 @@ import type { Http2Session } from "node:http2";
 import https from "node:https";
 import net from "node:net";
 import tls from "node:tls";
-import type { Transport } from "@connectrpc/connect";
+import type { Interceptor, Transport } from "@connectrpc/connect";
 import {
   createConnectTransport,
   createGrpcTransport,
@@ -37,10 +37,13 @@ const MAX_SOCKETS = 100;
  * silent for long is asked with a PING before the next call trusts the connection. Connect and gRPC-Web go over
  * HTTP/1.1, which proxies and libraries that speak them all understand.
  */
-export function createNodeTransports(services: Readonly<Record<UpstreamService, ServiceAddress>>): NodeTransports {
+export function createNodeTransports(
+  services: Readonly<Record<UpstreamService, ServiceAddress>>,
+  { bridgeSecret }: { readonly bridgeSecret?: string | undefined } = {},
+): NodeTransports {
   const closers: (() => void)[] = [];
   const rows = UPSTREAM_SERVICES.map(({ key }) => {
-    const { transport, close } = createNodeTransport(services[key]);
+    const { transport, close } = createNodeTransport(services[key], bridgeSecret);
     closers.push(close);
     return [key, transport] as const;
   });
@@ -52,7 +55,10 @@ export function createNodeTransports(services: Readonly<Record<UpstreamService, 
   };
 }
 
-function createNodeTransport({ url, protocol }: ServiceAddress): { transport: Transport; close: () => void } {
+function createNodeTransport(
+  { url, protocol }: ServiceAddress,
+  bridgeSecret: string | undefined,
+): { transport: Transport; close: () => void } {
   const common = { baseUrl: url, readMaxBytes: READ_MAX_BYTES };
   if (protocol === "grpc") {
     const sessionManager = new GuardedSessionManager(
@@ -64,9 +70,18 @@ function createNodeTransport({ url, protocol }: ServiceAddress): { transport: Tr
   }
   const agentOptions = { keepAlive: true, maxSockets: MAX_SOCKETS };
   const agent = url.startsWith("https:") ? new https.Agent(agentOptions) : new http.Agent(agentOptions);
-  const options = { ...common, httpVersion: "1.1", nodeOptions: { agent } } as const;
+  const interceptors = bridgeSecret === undefined ? [] : [showSecret(bridgeSecret)];
+  const options = { ...common, httpVersion: "1.1", nodeOptions: { agent }, interceptors } as const;
   const transport = protocol === "connect" ? createConnectTransport(options) : createGrpcWebTransport(options);
   return { transport, close: () => agent.destroy() };
+}
+
+/** Shows the bridge's secret to what speaks Connect or gRPC-Web: the services themselves speak gRPC. */
+function showSecret(secret: string): Interceptor {
+  return (next) => (request) => {
+    request.header.set("authorization", `Bearer ${secret}`);
+    return next(request);
+  };
 }
 
 /**

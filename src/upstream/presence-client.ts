@@ -20,6 +20,8 @@ export interface PresenceClientOptions {
   /** Absolute, without a path. */
   readonly url: string;
   readonly fetch: typeof fetch;
+  /** Shown as `Authorization: Bearer …` to the bridge that stands in the service's place. */
+  readonly bridgeSecret?: string | undefined;
   readonly metrics: GatewayMetrics;
   readonly logger: Logger;
 }
@@ -28,7 +30,9 @@ export interface PresenceClientOptions {
 const TELL_TIMEOUT_MS = 1_000;
 
 /** Makes the client of the Presence Service, the only one behind the gateway that speaks HTTP and JSON. */
-export function createPresenceClient({ url, fetch, metrics, logger }: PresenceClientOptions): PresenceClient {
+export function createPresenceClient(options: PresenceClientOptions): PresenceClient {
+  const { url, fetch, bridgeSecret, metrics, logger } = options;
+  const credentials = bridgeSecret === undefined ? {} : { authorization: `Bearer ${bridgeSecret}` };
   const counted = (status: string) =>
     metrics.serviceCalls.labels({ service: PRESENCE_LABEL, method: "SetPresence", status });
 
@@ -40,6 +44,7 @@ export function createPresenceClient({ url, fetch, metrics, logger }: PresenceCl
           headers: {
             "content-type": "application/json",
             "x-request-id": requestId,
+            ...credentials,
             ...(traceparent === undefined ? {} : { traceparent }),
           },
           body: JSON.stringify({ user_id: userId, status }),
@@ -64,7 +69,7 @@ export function createPresenceClient({ url, fetch, metrics, logger }: PresenceCl
 
     async checkHealth(timeoutMs) {
       const signal = AbortSignal.timeout(timeoutMs);
-      const response = await fetch(`${url}/healthz`, { redirect: "manual", signal });
+      const response = await fetch(`${url}/healthz`, { headers: credentials, redirect: "manual", signal });
       await response.body?.cancel();
       if (!response.ok) throw new HttpError(response.status);
     },

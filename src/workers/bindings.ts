@@ -1,3 +1,4 @@
+import { ConfigError, type Environment } from "../config/variable-reader.ts";
 import type { CircuitBreaker } from "./circuit-breaker.ts";
 import type { MetricsTotals } from "./metrics-totals.ts";
 
@@ -7,7 +8,31 @@ export interface Bindings {
   readonly METRICS_TOTALS: DurableObjectNamespace<MetricsTotals>;
 }
 
-/** The variables among the bindings: whatever is text. */
-export function variablesOf(bindings: object): Record<string, string | undefined> {
-  return Object.fromEntries(Object.entries(bindings).filter(([, value]) => typeof value === "string"));
+/** The bindings that are no variables. */
+const OBJECTS: readonly (keyof Bindings)[] = ["CIRCUIT_BREAKERS", "METRICS_TOTALS"];
+
+/**
+ * The variables among the bindings. `X = 100` in wrangler.toml is a number here, and means what the text means; a list
+ * or a table is no variable of ours, and throws a ConfigError that names it.
+ */
+export function variablesOf(bindings: object): Environment {
+  const variables: Record<string, string> = {};
+  const problems: string[] = [];
+  for (const [name, value] of Object.entries(bindings)) {
+    if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") {
+      variables[name] = String(value);
+    } else if (Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype) {
+      problems.push(`${name} must be text or a number`);
+    }
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+  return variables;
+}
+
+/**
+ * What wrangler.toml should bind and does not. No error: objects are asked beside requests and never by one, so the
+ * gateway answers without them, each isolate for itself.
+ */
+export function missingObjects(bindings: Partial<Bindings>): readonly string[] {
+  return OBJECTS.filter((name) => typeof bindings[name]?.getByName !== "function");
 }

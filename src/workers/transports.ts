@@ -2,18 +2,22 @@ import type { Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-web";
 import type { ServiceAddress } from "../config.ts";
 import { UPSTREAM_SERVICES, type UpstreamService } from "../upstream/services.ts";
+import { createStreamFetch, createUnaryFetch, type UpstreamFetchOptions } from "./upstream-fetch.ts";
 
 /** One transport a service, over fetch: Connect or gRPC-Web on HTTP/1.1, since workerd has no HTTP/2 client. */
 export function createWorkersTransports(
   services: Readonly<Record<UpstreamService, ServiceAddress>>,
+  options: UpstreamFetchOptions,
 ): Readonly<Record<UpstreamService, Transport>> {
-  const rows = UPSTREAM_SERVICES.map(({ key }) => {
-    const { url: baseUrl, protocol } = services[key];
-    const options = { baseUrl, useBinaryFormat: true, fetch: fetchUpstream };
-    return [key, protocol === "grpc-web" ? createGrpcWebTransport(options) : createConnectTransport(options)] as const;
-  });
+  const rows = UPSTREAM_SERVICES.map(({ key }) => [key, createWorkersTransport(services[key], options)] as const);
   return Object.fromEntries(rows) as Record<UpstreamService, Transport>;
 }
 
-/** Connect asks for `redirect: "error"`, which workerd refuses. */
-const fetchUpstream: typeof fetch = (input, init) => fetch(input, { ...init, redirect: "manual" });
+/** Two of Connect's transports: one answer is bounded as a whole, a stream message by message. */
+export function createWorkersTransport({ url, protocol }: ServiceAddress, options: UpstreamFetchOptions): Transport {
+  const create = protocol === "grpc-web" ? createGrpcWebTransport : createConnectTransport;
+  const common = { baseUrl: url, useBinaryFormat: true };
+  const { unary } = create({ ...common, fetch: createUnaryFetch(options) });
+  const { stream } = create({ ...common, fetch: createStreamFetch(options) });
+  return { unary, stream };
+}

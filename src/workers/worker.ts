@@ -1,8 +1,10 @@
 import { waitUntil } from "cloudflare:workers";
-import { loadConfig } from "../config.ts";
+import { ConfigError, loadConfig } from "../config.ts";
 import { createGateway, type Gateway } from "../gateway.ts";
 import { MemorySessionStore } from "../identity/memory-session-store.ts";
-import { type Bindings, variablesOf } from "./bindings.ts";
+import { createRefusingGateway } from "../refusing-gateway.ts";
+import { createLogger, describeError } from "../telemetry/logger.ts";
+import { type Bindings, missingObjects, variablesOf } from "./bindings.ts";
 import { createWorkersTransports } from "./transports.ts";
 import { writeLog } from "./write-log.ts";
 
@@ -16,22 +18,52 @@ let gateway: Gateway | undefined;
  * to the request that made it, and never settle when that one's client goes away.
  */
 async function build(bindings: Bindings): Promise<Gateway> {
-  const config = loadConfig(variablesOf(bindings), { protocol: "connect" });
+  const config = loadConfig(variablesOf(bindings), { protocol: "connect", protocols: ["connect", "grpc-web"] });
   const built = await createGateway(config, {
     now: Date.now,
     writeLog,
-    transports: createWorkersTransports(config.services),
-    fetch: (input, init) => fetch(input, init),
+    transports: createWorkersTransports(config.services, { fetch: runtimeFetch, bridgeSecret: config.bridgeSecret }),
+    fetch: runtimeFetch,
     sessions: new MemorySessionStore({ now: Date.now, accessLifetimeSeconds: config.accessLifetimeSeconds }),
     keepAlive: (work) => waitUntil(work),
     lifecycle: () => "ready",
   });
-  gateway ??= built;
+  if (gateway !== undefined) return gateway;
+  const missing = missingObjects(bindings);
+  if (missing.length > 0) logger.log("warn", "objects are not bound: each isolate decides for itself", { missing });
+  gateway = built;
   return gateway;
 }
 
+/** The runtime's `fetch` must be called as a function of its own. */
+const runtimeFetch: typeof fetch = (input, init) => fetch(input, init);
+const logger = createLogger({ level: "warn", write: writeLog, now: Date.now });
+
+/**
+ * A Worker has no start that could fail: what its global scope throws, clients get as a web page, and nobody a log line.
+ * So an isolate whose configuration is wrong says once what is wrong, and answers everything with 503.
+ */
+function refuse(error: unknown): Gateway {
+  if (error instanceof ConfigError) {
+    logger.log("error", "the configuration is wrong", { problems: error.problems });
+  } else {
+    logger.log("error", "the gateway could not be built", { error: describeError(error) });
+  }
+  gateway = createRefusingGateway();
+  return gateway;
+}
+
+async function answer(request: Request, bindings: Bindings): Promise<Response> {
+  gateway ??= await build(bindings).catch(refuse);
+  return gateway.fetch(request);
+}
+
 export default {
-  async fetch(request: Request, bindings: Bindings): Promise<Response> {
-    return (gateway ?? (await build(bindings))).fetch(request);
+  fetch(request: Request, bindings: Bindings): Promise<Response> {
+    const answered = answer(request, bindings);
+    // Workerd would stop the code in its tracks when the client leaves: the calls behind it would not be told, what had
+    // been begun would stay half done, and no line in the log would speak of it.
+    waitUntil(answered);
+    return answered;
   },
 };

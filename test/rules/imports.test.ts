@@ -44,6 +44,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "telemetry",
     "upstream",
   ],
+  // What stands in for a gateway that cannot be built.
+  "refusing-gateway.ts": ["edge", "errors.ts", "gateway.ts"],
   // A runtime answers to the ports. It knows the gateway as a whole and no stage but the edge of upstream: transports.
   // Node's has a second program, the bridge, which passes the platform's rpcs on and so knows them and what can go wrong.
   node: [
@@ -60,7 +62,18 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "telemetry",
     "upstream",
   ],
-  workers: ["config.ts", "config", "errors.ts", "gateway.ts", "identity", "ports.ts", "store", "telemetry", "upstream"],
+  workers: [
+    "config.ts",
+    "config",
+    "errors.ts",
+    "gateway.ts",
+    "identity",
+    "ports.ts",
+    "refusing-gateway.ts",
+    "store",
+    "telemetry",
+    "upstream",
+  ],
 };
 
 /** Rooms that know a runtime, and the packages that are one. All others run anywhere. */

@@ -1,10 +1,20 @@
+import { connect } from "node:net";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { UserType } from "#gen/platform/common/v1/common_pb.ts";
 import { GetTaskResponseSchema } from "#gen/platform/tasks/v1/tasks_pb.ts";
+import { cannot } from "../black-box/differences.ts";
 import { type Answer, type CallOptions, call, type Person, register } from "../support/gateway-under-test.ts";
-import { enveloped, rawAnswer } from "../support/raw-answers.ts";
+import {
+  cutConnection,
+  endless,
+  enveloped,
+  rawAnswer,
+  resetAfterHead,
+  resetStream,
+  tearSocket,
+} from "../support/raw-answers.ts";
 import type { ScriptedServices } from "../support/scripted-gateway.ts";
 import { hang, type RawAnswer } from "../support/scripted-service.ts";
 import type { SuiteTarget } from "./suite-target.ts";
@@ -64,12 +74,16 @@ const CODES: readonly CodeRow[] = [
   [Code.DeadlineExceeded, TOO_LATE, "our words", "it names addresses"],
 ];
 
+/** A service that took the call and did not even begin to answer. */
+const CUT_OFF = cannot("tell a service that died over a call from one that is not there") ? UNAVAILABLE : GARBAGE;
+
 const TASK = { title: "Errors", skill_tags: ["errors"], budget_lower_bound: 10, budget_upper_bound: 90 };
 const OK_TRAILERS = { "grpc-status": "0" };
 
 /** A row: what stands in for the Task Service's answer, and why it is no answer. */
 type GarbageRow = readonly [what: string, becomes: Expected, raw: RawAnswer];
 
+const OF_CONNECT = { "content-type": "application/proto" };
 const html = "<html><body>It works on leak-canary-7f3a!</body></html>";
 const anyTask = toBinary(GetTaskResponseSchema, create(GetTaskResponseSchema, { task: { taskId: "tsk_1" } }));
 
@@ -128,17 +142,42 @@ const GARBAGE_ROWS: readonly GarbageRow[] = [
   ],
   ["a status that gRPC does not have", GARBAGE, rawAnswer({ trailers: { "grpc-status": "99", "grpc-message": LEAK } })],
   ["a status that is no number", GARBAGE, rawAnswer({ trailers: { "grpc-status": LEAK } })],
-  ["a stream that is reset", GARBAGE, ({ stream }) => stream.close(2)],
+  ["no answer at all to Connect", GARBAGE, rawAnswer({ status: 204, headers: OF_CONNECT })],
   [
-    "a stream that is reset after its head",
+    "Connect's status 200 with an error's text",
     GARBAGE,
-    ({ stream }) => {
-      stream.respond({ ":status": 200, "content-type": "application/grpc+proto" });
-      stream.close(2);
-    },
+    rawAnswer({ headers: { "content-type": "application/json" } }),
   ],
-  ["a connection that is cut", GARBAGE, ({ stream }) => stream.session?.destroy()],
-  ["a socket that is torn", GARBAGE, ({ stream }) => stream.session?.socket.destroy()],
+  [
+    "Connect's bytes that are no protobuf",
+    GARBAGE,
+    rawAnswer({ headers: OF_CONNECT, body: new Uint8Array(64).fill(0xff) }),
+  ],
+  [
+    "Connect's bytes in a coding that nobody asked for",
+    GARBAGE,
+    rawAnswer({ headers: { ...OF_CONNECT, "content-encoding": "gzip" }, body: anyTask }),
+  ],
+  [
+    "Connect's error with a code that it does not have",
+    GARBAGE,
+    rawAnswer({
+      status: 400,
+      headers: { "content-type": "application/json" },
+      body: `{"code":"${LEAK}","message":"${LEAK}"}`,
+    }),
+  ],
+  [
+    "Connect's error that is no JSON",
+    GARBAGE,
+    rawAnswer({ status: 500, headers: { "content-type": "application/json" }, body: `{"${LEAK}` }),
+  ],
+  ["a proxy's 504 without a body", TOO_LATE, rawAnswer({ status: 504 })],
+  ["an answer without an end", GARBAGE, endless],
+  ["a stream that is reset", CUT_OFF, resetStream],
+  ["a stream that is reset after its head", GARBAGE, resetAfterHead],
+  ["a connection that is cut", CUT_OFF, cutConnection],
+  ["a socket that is torn", CUT_OFF, tearSocket],
 ];
 
 /** Section 4 of the contract: each row produced for real, and nothing in it that is not the client's to know. */
@@ -483,30 +522,35 @@ export function errorSuite(target: () => ErrorTarget): void {
   });
 
   describe("a client that goes away", () => {
-    test("is 499 in the log, and the service is told to stop", async () => {
-      const { url, scripted, log } = target();
-      const requestId = `gone-${crypto.randomUUID()}`;
-      const leave = new AbortController();
-      const told = Promise.withResolvers<void>();
-      scripted.tasks.answer({
-        getTask: (_request, { signal }) => {
-          signal.addEventListener("abort", () => told.resolve(), { once: true });
-          leave.abort();
-          return hang();
-        },
-      });
-      const headers = { authorization: `Bearer ${client.token}`, "x-request-id": requestId };
-      const answer = fetch(`${url}/api/v1/tasks/${taskId}`, { headers, signal: leave.signal });
-      await expect(answer).rejects.toThrow();
-      await told.promise;
-      await expect
-        .poll(() => log.find((line) => line.request_id === requestId), { timeout: 15_000 })
-        .toMatchObject({
-          status_code: 499,
-          code: "CANCELLED",
-          route: "/api/v1/tasks/{task_id}",
+    const ways = ["resetAndDestroy", "destroy"] as const;
+    test.each(ways.filter((way) => way !== "destroy" || !cannot("notice a client that closes its connection")))(
+      "(%s) is 499 in the log, and the service is told to stop",
+      async (leave) => {
+        const { url, scripted, log } = target();
+        const requestId = `gone-${crypto.randomUUID()}`;
+        const told = Promise.withResolvers<void>();
+        const { hostname, port } = new URL(url);
+        const leaver = connect(Number(port), hostname);
+        onTestFinished(() => void leaver.destroy());
+        scripted.tasks.answer({
+          getTask: (_request, { signal }) => {
+            signal.addEventListener("abort", () => told.resolve(), { once: true });
+            leaver[leave]();
+            return hang();
+          },
         });
-    });
+        const head = [`GET /api/v1/tasks/${taskId} HTTP/1.1`, "Host: gateway.test", `X-Request-Id: ${requestId}`];
+        leaver.write([...head, `Authorization: Bearer ${client.token}`, "", ""].join("\r\n"));
+        await told.promise;
+        await expect
+          .poll(() => log.find((line) => line.request_id === requestId), { timeout: 15_000 })
+          .toMatchObject({
+            status_code: 499,
+            code: "CANCELLED",
+            route: "/api/v1/tasks/{task_id}",
+          });
+      },
+    );
   });
 
   function getTask(): string {

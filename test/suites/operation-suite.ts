@@ -10,6 +10,7 @@ export interface OperationTarget extends SuiteTarget {
   readonly scripted: ScriptedServices;
   /** What the gateway has logged so far, an object a line, from `debug` on. */
   readonly log: readonly Record<string, unknown>[];
+  untilLogged(): Promise<void>;
 }
 
 const SERVICES = ["user-service", "task-service", "recommendation-service", "orchestrator", "presence-service"];
@@ -264,7 +265,7 @@ export function operationSuite(target: () => OperationTarget): void {
       ["that Prometheus makes", "debug", 200, "/metrics", () => ["GET /metrics", {}]],
     ];
     test.each(rows)("%s, at level %s", async (_kind, level, status, route, request) => {
-      const { url, scripted, log } = target();
+      const { url, scripted, log, untilLogged } = target();
       if (status === 502) {
         scripted.users.answer({
           getUser: () => {
@@ -278,6 +279,7 @@ export function operationSuite(target: () => OperationTarget): void {
       expect(answer.status).toBe(status);
       if (status >= 400) expect(answer.headers.get("content-type")).toBe(PROBLEM);
 
+      await untilLogged();
       const lines = log.filter((entry) => entry.request_id === requestId);
       const [method, path] = line.split(" ");
       const verified = options.token !== undefined;

@@ -32,9 +32,12 @@ const PLANTED: Readonly<Record<string, string>> = {
   "x-envoy-upstream-rq-timeout-ms": "1",
 };
 
-/** All that a service may see beside the message: what the gateway knows (contract.md section 3), and gRPC's own. */
-const ALLOWED = ["x-user-id", "x-user-role", "x-request-id", "traceparent", "grpc-timeout"];
-const OF_THE_PROTOCOL = ["content-type", "te", "user-agent", "grpc-accept-encoding", "host"];
+/** All that a service may see beside the message: what the gateway knows (contract.md section 3), and the protocol's own. */
+const ALLOWED = ["x-user-id", "x-user-role", "x-request-id", "traceparent"];
+const OF_THE_PROTOCOL = [
+  ...["content-type", "content-length", "host", "te", "user-agent"],
+  ...["grpc-accept-encoding", "grpc-timeout", "connect-protocol-version", "connect-timeout-ms"],
+];
 
 /** An identity counts when the verified token says it, wherever else one may stand. */
 export function plantedIdentitySuite(target: () => PlantedTarget): void {
@@ -69,7 +72,9 @@ export function plantedIdentitySuite(target: () => PlantedTarget): void {
         expect(header.get("x-user-id"), method).toBe(by?.userId ?? null);
         expect(header.get("x-user-role"), method).toBe(by === undefined ? null : roleOf(cast, by));
         expect(header.get("traceparent"), method).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/);
-        expect(header.get("traceparent"), method).not.toBe(PLANTED.traceparent);
+        for (const name of ["traceparent", "grpc-timeout", "connect-timeout-ms"]) {
+          expect(header.get(name), method).not.toBe(PLANTED[name]);
+        }
         expect(JSON.stringify([...header]), method).not.toContain(CANARY);
         expect(JSON.stringify([...header]), method).not.toContain(by?.token ?? "Bearer");
       }

@@ -11,6 +11,7 @@ export interface PresenceTarget extends SuiteTarget {
   readonly elsewhere: ScriptedPresence;
   /** What the gateway has logged so far, an object a line. */
   readonly log: readonly Record<string, unknown>[];
+  untilLogged(): Promise<void>;
 }
 
 type Row = readonly [what: string, counted: string, answer: PresenceAnswer];
@@ -91,7 +92,7 @@ export function presenceSuite(target: () => PresenceTarget): void {
   ];
   describe.each(rows)("a Presence Service that %s", (_what, status, answer) => {
     test(`changes nothing for the client, and counts as ${status}`, async () => {
-      const { url, presence, elsewhere, log } = target();
+      const { url, presence, elsewhere, log, untilLogged } = target();
       const before = await told(status);
       presence.answer(answer);
       const requestId = `presence-${crypto.randomUUID()}`;
@@ -101,6 +102,7 @@ export function presenceSuite(target: () => PresenceTarget): void {
       expect(profile.body.presence, "the User Service has the truth").toBe("SEARCHING");
 
       await expect.poll(() => told(status), { timeout: 15_000 }).toBe(before + 1);
+      await untilLogged();
       const lines = log.filter((line) => line.request_id === requestId);
       const request = expect.objectContaining({ message: "request", status_code: 200 });
       const warning = expect.objectContaining({ level: "warn", service: "gateway", user_id: developer.userId });

@@ -3,8 +3,8 @@ import { type Answer, call, register } from "../support/gateway-under-test.ts";
 import type { SuiteTarget } from "./suite-target.ts";
 
 export interface SecretsTarget extends SuiteTarget {
-  /** All that the gateway has written so far, as text. */
-  log(): string;
+  /** All that the gateway has written until now, as text. */
+  written(): Promise<string>;
   /** The token of `/metrics`. */
   readonly metricsToken: string;
   /** What the gateway was configured with and must keep to itself. */
@@ -244,9 +244,9 @@ export function secretsSuite(target: () => SecretsTarget): void {
   });
 
   async function expectNowhere(secret: string): Promise<void> {
-    const { url, metricsToken, log } = target();
+    const { url, metricsToken, written } = target();
     expect(secret.length, "long enough to be found").toBeGreaterThan(16);
-    expectWithout(log(), secret);
+    expectWithout(await written(), secret);
     expectWithout((await call(url, "GET /metrics", { token: metricsToken })).body, secret);
   }
 }

@@ -1,16 +1,25 @@
 import { randomBytes } from "node:crypto";
+import { inject } from "vitest";
 import { type PlatformOptions, type RunningPlatform, startPlatform } from "#platform/platform.ts";
-import { type RunningGateway, startGateway } from "#src/node/start-gateway.ts";
+import { startGateway } from "#src/node/start-gateway.ts";
 import { UPSTREAM_SERVICES } from "#src/upstream/services.ts";
+import { runtime } from "./runtime.ts";
+import { startWorker } from "./start-worker.ts";
 
-/** A gateway in front of a platform of its own, both over real sockets on ports that the system chose. */
-export interface GatewayUnderTest {
+/** A gateway on the runtime that is under test. */
+export interface StartedGateway {
   /** Without a slash at its end. */
   readonly url: string;
-  readonly platform: RunningPlatform;
   /** What the gateway has logged so far, a parsed object a line. */
   readonly log: readonly Record<string, unknown>[];
+  /** Settles when `log` has all that was logged until now: a Worker's lines come through a pipe. */
+  untilLogged(): Promise<void>;
   stop(): Promise<void>;
+}
+
+/** A gateway in front of a platform of its own, both over real sockets on ports that the system chose. */
+export interface GatewayUnderTest extends StartedGateway {
+  readonly platform: RunningPlatform;
 }
 
 export interface GatewayUnderTestOptions {
@@ -24,7 +33,7 @@ const ADMIN = { email: "root@devmatch.example", password: "Adm1nistrator" };
 /** Every port but 0 would collide with somebody on a shared machine. */
 export const ANY_PLATFORM_PORTS = { users: 0, tasks: 0, recommendation: 0, orchestrator: 0, presence: 0 };
 
-/** Starts a platform with cheap password hashes, and a Node gateway in front of it. */
+/** Starts a platform with cheap password hashes, and a gateway in front of it. */
 export async function startGatewayUnderTest(options: GatewayUnderTestOptions = {}): Promise<GatewayUnderTest> {
   const platform = await startPlatform({
     ports: ANY_PLATFORM_PORTS,
@@ -33,26 +42,61 @@ export async function startGatewayUnderTest(options: GatewayUnderTestOptions = {
     log: () => {},
     ...options.platform,
   });
-  const log: Record<string, unknown>[] = [];
-  const gateway: RunningGateway = await startGateway({
-    env: {
-      GATEWAY_HOST: "127.0.0.1",
-      GATEWAY_PORT: "0",
-      JWT_SECRET: randomBytes(32).toString("hex"),
-      SHUTDOWN_DELAY: "0",
-      SHUTDOWN_GRACE: "5",
-      ...serviceAddresses(platform),
-      ...options.env,
-    },
-    writeLog: (line) => log.push(JSON.parse(line)),
+  const gateway = await startGatewayOf({ ...serviceAddresses(platform), ...options.env }).catch(async (error) => {
+    await platform.stop();
+    throw error;
   });
   return {
-    url: gateway.url,
+    ...gateway,
     platform,
-    log,
     async stop() {
       await gateway.stop();
       await platform.stop();
+    },
+  };
+}
+
+/** Starts a gateway with these variables, on the runtime that is under test. */
+export function startGatewayOf(env: Readonly<Record<string, string>>): Promise<StartedGateway> {
+  const variables = { JWT_SECRET: randomBytes(32).toString("hex"), ...env };
+  return runtime === "node" ? startNodeGateway(variables) : startWorkerGateway(variables);
+}
+
+async function startNodeGateway(env: Readonly<Record<string, string>>): Promise<StartedGateway> {
+  const log: Record<string, unknown>[] = [];
+  const { url, stop } = await startGateway({
+    env: { GATEWAY_HOST: "127.0.0.1", GATEWAY_PORT: "0", SHUTDOWN_DELAY: "0", SHUTDOWN_GRACE: "5", ...env },
+    writeLog: (line) => log.push(JSON.parse(line)),
+  });
+  return {
+    url,
+    log,
+    untilLogged: async () => {},
+    async stop() {
+      await stop();
+    },
+  };
+}
+
+async function startWorkerGateway(variables: Readonly<Record<string, string>>): Promise<StartedGateway> {
+  const log: Record<string, unknown>[] = [];
+  const worker = await startWorker(inject("workerBundle"), {
+    variables,
+    writeLog: (line) => log.push(JSON.parse(line)),
+  });
+  return {
+    url: worker.url,
+    log,
+    async untilLogged() {
+      // The lines keep their order: when this request's has come, all before it have.
+      const requestId = `until-logged-${randomBytes(8).toString("hex")}`;
+      await call(worker.url, "GET /until-logged", { headers: { "x-request-id": requestId } });
+      while (!log.some((line) => line.request_id === requestId)) await new Promise((resolve) => setTimeout(resolve, 1));
+    },
+    async stop() {
+      await worker.stop();
+      // Errors that nobody caught stand here, and nothing else has a reason to.
+      if (worker.stderr() !== "") throw new Error(`workerd complained: ${worker.stderr()}`);
     },
   };
 }

@@ -1,9 +1,11 @@
-import { createServer, type Http2ServerRequest, type Http2ServerResponse } from "node:http2";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import type { AddressInfo, Socket } from "node:net";
 import type { DescMethodUnary, DescService, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import type { HandlerContext, Transport } from "@connectrpc/connect";
 import { connectNodeAdapter, createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { answerUnknownPath } from "#platform/rpc/unknown-path.ts";
+import { createSharedPort } from "#src/node/net/shared-port.ts";
 
 /** Answers one rpc in place of the real service: returns a message, throws a ConnectError, or never settles. */
 export type Script<S extends DescService> = {
@@ -15,8 +17,11 @@ export type Script<S extends DescService> = {
     : never;
 };
 
-/** Answers a call below gRPC: whatever bytes a test wants on the wire. */
-export type RawAnswer = (request: Http2ServerRequest, response: Http2ServerResponse) => void;
+/** Answers a call below its protocol: whatever bytes a test wants on the wire, over HTTP/2 or HTTP/1.1. */
+export type RawAnswer = (
+  request: Http2ServerRequest | IncomingMessage,
+  response: Http2ServerResponse | ServerResponse,
+) => void;
 
 /** One rpc that arrived. */
 export interface ArrivedCall {
@@ -26,7 +31,7 @@ export interface ArrivedCall {
 }
 
 /**
- * A real gRPC server (HTTP/2 without TLS) in a service's place. Unless a test says otherwise, it hands every unary call
+ * A real server in a service's place, for gRPC over HTTP/2 and Connect or gRPC-Web over HTTP/1.1. Unless a test says otherwise, it hands every unary call
  * on to the service it stands for; so one rpc can fail while all that leads up to it is real.
  */
 export interface ScriptedService<S extends DescService> {
@@ -75,13 +80,12 @@ export async function startScriptedService<S extends DescService>(
     fallback: answerUnknownPath as never,
   });
 
-  const server = createServer((request, response) => {
+  const { server } = createSharedPort((request, response) => {
     // A peer that cuts the call is what some of these tests are about.
     request.on("error", () => {});
     response.on("error", () => {});
     if (raw !== undefined) return raw(request, response);
-    if (lacking.some((name) => request.url.endsWith(`/${name}`)))
-      return answerUnknownPath(request as never, response as never);
+    if (lacking.some((name) => request.url?.endsWith(`/${name}`))) return answerUnknownPath(request, response);
     adapter(request, response);
   });
   const sockets = new Set<Socket>();

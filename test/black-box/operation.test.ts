@@ -27,7 +27,10 @@ describe("a gateway that is told secrets", () => {
       ...gateway,
       metricsToken: METRICS_TOKEN,
       configured: [METRICS_TOKEN, JWT_SECRET],
-      log: () => JSON.stringify(gateway.log),
+      async written() {
+        await gateway.untilLogged();
+        return JSON.stringify(gateway.log);
+      },
     };
   });
   afterAll(() => gateway.stop());
