@@ -31,9 +31,15 @@ test("with nothing but a secret, everything has the contract's default (section 
       orchestrator: { url: "http://localhost:50053", protocol: "grpc" },
     },
     presenceUrl: "http://localhost:8080",
-    jwtSecret: SECRET,
-    jwtIssuer: "devmatch-gateway",
-    jwtAudience: "devmatch",
+    tokens: {
+      secret: SECRET,
+      previousSecret: undefined,
+      privateKey: undefined,
+      previousKey: undefined,
+      issuer: "devmatch-gateway",
+      audience: "devmatch",
+      external: undefined,
+    },
     accessLifetimeSeconds: 24 * 3600,
     refreshLifetimeSeconds: 30 * 86_400,
     upstreamTimeoutMs: 30_000,
@@ -86,8 +92,6 @@ const GOOD_VALUES: readonly GoodRow[] = [
   ["PRESENCE_SERVICE_URL", "10.0.0.7:8080", { presenceUrl: "http://10.0.0.7:8080" }, "an address"],
   ["PRESENCE_SERVICE_URL", "[::1]:8080", { presenceUrl: "http://[::1]:8080" }, "an IPv6 address"],
   ["PRESENCE_SERVICE_URL", "presence:80", { presenceUrl: "http://presence" }, "the port that http has anyhow"],
-  ["JWT_ISSUER", "https://devmatch.example", { jwtIssuer: "https://devmatch.example" }, "any text"],
-  ["JWT_AUDIENCE", "api", { jwtAudience: "api" }, "any text"],
   ["JWT_EXPIRATION_HOURS", "1", { accessLifetimeSeconds: 3600 }, "hours"],
   ["JWT_EXPIRATION_HOURS", "0.25", { accessLifetimeSeconds: 900 }, "a quarter of one"],
   ["JWT_EXPIRATION_HOURS", "0.07", { accessLifetimeSeconds: 252 }, "a fraction that is no exact double"],
@@ -259,10 +263,10 @@ describe("the secret that signs tokens", () => {
     ["mZ0x+7Qk/1u5vJd3RwYcT9aGhLpNsXbE2oWiKfMzD8A=", "base64"],
     ["ключ-из-букв-не-латинских", "fewer than 32 characters, and more than 32 bytes"],
   ])("%j is accepted: %s", (secret) => {
-    expect(load({ JWT_SECRET: secret }).jwtSecret).toBe(secret);
+    expect(load({ JWT_SECRET: secret }).tokens.secret).toBe(secret);
   });
 
   test("is its bytes as they are: spaces around it belong to it", () => {
-    expect(load({ JWT_SECRET: ` ${SECRET}\n` }).jwtSecret).toBe(` ${SECRET}\n`);
+    expect(load({ JWT_SECRET: ` ${SECRET}\n` }).tokens.secret).toBe(` ${SECRET}\n`);
   });
 });

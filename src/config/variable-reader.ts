@@ -96,6 +96,10 @@ export class VariableReader {
     return this.#wrong(name, "must be a comma-separated list of origins such as https://app.example.com", []);
   }
 
+  optionalSecret(name: string, purpose: string): string | undefined {
+    return (this.#env[name] ?? "") === "" ? undefined : this.secret(name, purpose);
+  }
+
   /** `purpose` ends the sentence "at least 32 random bytes …". */
   secret(name: string, purpose: string): string {
     const value = this.#env[name] ?? "";
@@ -107,6 +111,11 @@ export class VariableReader {
       return this.#wrong(name, "must be random: this one can be guessed", "");
     }
     return value;
+  }
+
+  /** For a rule between two variables. */
+  refuse(name: string, problem: string): void {
+    this.#wrong(name, problem, undefined);
   }
 
   #wrong<T>(name: string, problem: string, fallback: T): T {
