@@ -1,6 +1,6 @@
-import { generateKeyPairSync } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { type Config, ConfigError, loadConfig } from "#src/config.ts";
+import { PEM_PAIRS } from "./support/pem-keys.ts";
 
 const SECRET = "q7Tz!mW2vR9xLp4KdY8sBn3Hf6JcGa1E";
 const GOOD = { JWT_SECRET: SECRET };
@@ -280,18 +280,8 @@ describe("J-05, R-28: the secret that signs tokens", () => {
 });
 
 const OTHER_SECRET = "Zt5!uB8yQe2#hN6wKc9@rP3mXa7&vL1D";
-const ED25519 = keyPair("ed25519");
-const P256 = keyPair("ec", { namedCurve: "P-256" });
-
-function keyPair(type: string, options: object = {}) {
-  const generate = generateKeyPairSync as unknown as (type: string, options: object) => Record<string, string>;
-  const { privateKey = "", publicKey = "" } = generate(type, {
-    ...options,
-    privateKeyEncoding: { type: "pkcs8", format: "pem" },
-    publicKeyEncoding: { type: "spki", format: "pem" },
-  });
-  return { privateKey, publicKey };
-}
+const ED25519 = PEM_PAIRS.ed25519();
+const P256 = PEM_PAIRS.ec("P-256");
 
 describe("J-25: a second secret", () => {
   test("is accepted beside the first", () => {
@@ -344,11 +334,11 @@ describe("private keys", () => {
 
   const WRONG: readonly (readonly [value: string, because: string])[] = [
     ["a secret that is no key", "no PEM"],
-    [keyPair("rsa", { modulusLength: 2048 }).privateKey, "RSA"],
-    [keyPair("ec", { namedCurve: "P-384" }).privateKey, "another curve"],
-    [keyPair("ec", { namedCurve: "secp256k1" }).privateKey, "a curve of coins"],
-    [keyPair("ed448").privateKey, "Ed448"],
-    [keyPair("x25519").privateKey, "a key that agrees and signs nothing"],
+    [PEM_PAIRS.rsa().privateKey, "RSA"],
+    [PEM_PAIRS.ec("P-384").privateKey, "another curve"],
+    [PEM_PAIRS.ec("secp256k1").privateKey, "a curve of coins"],
+    [PEM_PAIRS.ed448().privateKey, "Ed448"],
+    [PEM_PAIRS.x25519().privateKey, "a key that agrees and signs nothing"],
     [pem.replaceAll("PRIVATE KEY", "EC PRIVATE KEY"), "the older form"],
     [pem.replaceAll("PRIVATE KEY", "ENCRYPTED PRIVATE KEY"), "a key that needs a password"],
     [pem.replaceAll("PRIVATE KEY", "CERTIFICATE"), "another label"],
