@@ -1,3 +1,4 @@
+import { readTokenVariables, type TokenConfig } from "./config/token-variables.ts";
 import { type Environment, VariableReader, wholeUnits } from "./config/variable-reader.ts";
 import type { LogLevel } from "./telemetry/logger.ts";
 import {
@@ -20,10 +21,7 @@ export interface Config {
   readonly presenceUrl: string;
   /** What the bridge in front of the services asks of its callers; undefined: there is no bridge, or none that asks. */
   readonly bridgeSecret: string | undefined;
-  /** The bytes of the HMAC key. */
-  readonly jwtSecret: string;
-  readonly jwtIssuer: string;
-  readonly jwtAudience: string;
+  readonly tokens: TokenConfig;
   readonly accessLifetimeSeconds: number;
   readonly refreshLifetimeSeconds: number;
   /** The ceiling for everything that one request waits for. */
@@ -76,9 +74,7 @@ export function loadConfig(env: Environment, defaults: ConfigDefaults): Config {
     services,
     presenceUrl: read.serviceUrl("PRESENCE_SERVICE_URL", "http://localhost:8080"),
     bridgeSecret: web ? bridgeSecret : undefined,
-    jwtSecret: read.secret("JWT_SECRET", "that sign the tokens"),
-    jwtIssuer: read.text("JWT_ISSUER", "devmatch-gateway"),
-    jwtAudience: read.text("JWT_AUDIENCE", "devmatch"),
+    tokens: readTokenVariables(read),
     accessLifetimeSeconds: wholeUnits(read.duration("JWT_EXPIRATION_HOURS", 24, "hours", 24 * 31) * 3600),
     refreshLifetimeSeconds: wholeUnits(read.duration("JWT_REFRESH_EXPIRATION_DAYS", 30, "days", 366) * 86_400),
     upstreamTimeoutMs: wholeUnits(read.duration("UPSTREAM_TIMEOUT", 30, "seconds", 600) * 1000),

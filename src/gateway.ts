@@ -14,6 +14,7 @@ import { UsersService } from "./gen/gateway/v1/users_pb.ts";
 import { Access } from "./gen/policy/v1/policy_pb.ts";
 import { createAccessTokens } from "./identity/access-token.ts";
 import { createRefreshTokens } from "./identity/refresh-token.ts";
+import { createRemoteKeys } from "./identity/remote-keys.ts";
 import type { Ports } from "./ports.ts";
 import { canonicalPath } from "./rest/canonical-path.ts";
 import { createEndpoint, type Implementations } from "./rest/endpoint.ts";
@@ -26,7 +27,7 @@ import { createMatchingService } from "./services/matching.ts";
 import { createTasksService } from "./services/tasks.ts";
 import { createUsersService } from "./services/users.ts";
 import { createGatewayMetrics } from "./telemetry/gateway-metrics.ts";
-import { createLogger } from "./telemetry/logger.ts";
+import { createLogger, describeError } from "./telemetry/logger.ts";
 import { probeGrpc } from "./upstream/health-probes.ts";
 import { createPlatform } from "./upstream/platform.ts";
 import { createPresenceClient } from "./upstream/presence-client.ts";
@@ -52,14 +53,20 @@ export async function createGateway(config: Config, ports: Ports): Promise<Gatew
   const { presenceUrl, bridgeSecret } = config;
   const presence = createPresenceClient({ url: presenceUrl, fetch: ports.fetch, bridgeSecret, metrics, logger });
   const platform = createPlatform({ transports: ports.transports, presence, metrics, now });
-  const accessTokens = await createAccessTokens({
-    secret: config.jwtSecret,
-    issuer: config.jwtIssuer,
-    audience: config.jwtAudience,
-    lifetimeSeconds: config.accessLifetimeSeconds,
-    now,
-  });
-  const refreshTokens = await createRefreshTokens(config.jwtSecret);
+  const external = config.tokens.external && {
+    issuer: config.tokens.external.issuer,
+    keys: createRemoteKeys({
+      url: config.tokens.external.keySetUrl,
+      fetch: ports.fetch,
+      now,
+      keepAlive: ports.keepAlive,
+      onFailure: (error) =>
+        logger.log("warn", "the external issuer's keys were not fetched", { error: describeError(error) }),
+    }),
+  };
+  const lifetimeSeconds = config.accessLifetimeSeconds;
+  const accessTokens = await createAccessTokens({ ...config.tokens, external, lifetimeSeconds, now });
+  const refreshTokens = await createRefreshTokens(config.tokens);
   const authenticate = createAuthenticate(accessTokens, sessions);
   const { refreshLifetimeSeconds } = config;
 
@@ -123,6 +130,12 @@ export async function createGateway(config: Config, ports: Ports): Promise<Gatew
     const lifecycle = ports.lifecycle();
     if (lifecycle === "ready") return Response.json({ status: "ready" });
     return Response.json({ status: "not ready", reason: lifecycle }, { status: 503 });
+  });
+  const keySet = JSON.stringify(accessTokens.publicKeySet);
+  operation({ label: "/.well-known/jwks.json", level: "debug" }, () => {
+    // Whoever verifies our tokens learns of a new key within this time: README, "Keys and their rotation".
+    const headers = { "Content-Type": "application/jwk-set+json", "Cache-Control": "public, max-age=300" };
+    return new Response(keySet, { headers });
   });
   operation({ label: "/metrics", level: "debug" }, ({ headers }) => {
     demandMetricsToken(headers, config.metricsToken);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type Config, ConfigError, loadConfig } from "#src/config.ts";
+import { PEM_PAIRS } from "./support/pem-keys.ts";
 
 const SECRET = "q7Tz!mW2vR9xLp4KdY8sBn3Hf6JcGa1E";
 const GOOD = { JWT_SECRET: SECRET };
@@ -32,9 +33,15 @@ test("with nothing but a secret, everything has the contract's default (section 
     },
     presenceUrl: "http://localhost:8080",
     bridgeSecret: undefined,
-    jwtSecret: SECRET,
-    jwtIssuer: "devmatch-gateway",
-    jwtAudience: "devmatch",
+    tokens: {
+      secret: SECRET,
+      previousSecret: undefined,
+      privateKey: undefined,
+      previousKey: undefined,
+      issuer: "devmatch-gateway",
+      audience: "devmatch",
+      external: undefined,
+    },
     accessLifetimeSeconds: 24 * 3600,
     refreshLifetimeSeconds: 30 * 86_400,
     upstreamTimeoutMs: 30_000,
@@ -55,12 +62,19 @@ test("an empty variable is an absent one: that is how compose files unset one", 
     "USER_SERVICE_URL",
     "UPSTREAM_PROTOCOL",
     "JWT_ISSUER",
+    "JWT_PRIVATE_KEY",
+    "JWT_JWKS_URL",
     "CORS_ORIGINS",
     "METRICS_TOKEN",
   ];
   for (const empty of ["", "   "]) {
     expect(load(Object.fromEntries(names.map((name) => [name, empty])))).toEqual(load({}));
   }
+});
+
+test("names whose tokens are and for whom", () => {
+  const { tokens } = load({ JWT_ISSUER: "https://devmatch.example", JWT_AUDIENCE: "api" });
+  expect(tokens).toMatchObject({ issuer: "https://devmatch.example", audience: "api" });
 });
 
 type GoodRow = readonly [name: string, value: string, expected: Partial<Config>, because: string];
@@ -88,8 +102,6 @@ const GOOD_VALUES: readonly GoodRow[] = [
   ["PRESENCE_SERVICE_URL", "10.0.0.7:8080", { presenceUrl: "http://10.0.0.7:8080" }, "an address"],
   ["PRESENCE_SERVICE_URL", "[::1]:8080", { presenceUrl: "http://[::1]:8080" }, "an IPv6 address"],
   ["PRESENCE_SERVICE_URL", "presence:80", { presenceUrl: "http://presence" }, "the port that http has anyhow"],
-  ["JWT_ISSUER", "https://devmatch.example", { jwtIssuer: "https://devmatch.example" }, "any text"],
-  ["JWT_AUDIENCE", "api", { jwtAudience: "api" }, "any text"],
   ["JWT_EXPIRATION_HOURS", "1", { accessLifetimeSeconds: 3600 }, "hours"],
   ["JWT_EXPIRATION_HOURS", "0.25", { accessLifetimeSeconds: 900 }, "a quarter of one"],
   ["JWT_EXPIRATION_HOURS", "0.07", { accessLifetimeSeconds: 252 }, "a fraction that is no exact double"],
@@ -234,7 +246,7 @@ describe("protocols", () => {
   });
 });
 
-describe("the secret that signs tokens", () => {
+describe("J-05, R-28: the secret that signs tokens", () => {
   test.each([
     [undefined, "absent"],
     ["", "empty"],
@@ -263,10 +275,136 @@ describe("the secret that signs tokens", () => {
     ["mZ0x+7Qk/1u5vJd3RwYcT9aGhLpNsXbE2oWiKfMzD8A=", "base64"],
     ["ключ-из-букв-не-латинских", "fewer than 32 characters, and more than 32 bytes"],
   ])("%j is accepted: %s", (secret) => {
-    expect(load({ JWT_SECRET: secret }).jwtSecret).toBe(secret);
+    expect(load({ JWT_SECRET: secret }).tokens.secret).toBe(secret);
   });
 
   test("is its bytes as they are: spaces around it belong to it", () => {
-    expect(load({ JWT_SECRET: ` ${SECRET}\n` }).jwtSecret).toBe(` ${SECRET}\n`);
+    expect(load({ JWT_SECRET: ` ${SECRET}\n` }).tokens.secret).toBe(` ${SECRET}\n`);
+  });
+});
+
+const OTHER_SECRET = "Zt5!uB8yQe2#hN6wKc9@rP3mXa7&vL1D";
+const ED25519 = PEM_PAIRS.ed25519();
+const P256 = PEM_PAIRS.ec("P-256");
+
+describe("J-25: a second secret", () => {
+  test("is accepted beside the first", () => {
+    expect(load({ JWT_SECRET_PREVIOUS: OTHER_SECRET }).tokens).toMatchObject({
+      secret: SECRET,
+      previousSecret: OTHER_SECRET,
+    });
+  });
+
+  test.each([
+    ["short-one", "too short"],
+    ["your-secret-key-change-in-production", "a template's"],
+    [SECRET, "the first one"],
+  ])("%j is refused: %s", (secret) => {
+    const { names, message } = refusalOf({ ...GOOD, JWT_SECRET_PREVIOUS: secret });
+    expect(names).toEqual(["JWT_SECRET_PREVIOUS"]);
+    expect(message).not.toContain(secret);
+  });
+
+  test("is no substitute for the first", () => {
+    expect(refusalOf({ JWT_SECRET_PREVIOUS: OTHER_SECRET }).names).toEqual(["JWT_SECRET"]);
+  });
+});
+
+describe("private keys", () => {
+  const { privateKey: pem, publicKey } = ED25519;
+  test.each([
+    ["Ed25519", pem, "EdDSA"],
+    ["P-256", P256.privateKey, "ES256"],
+    ["with line breaks as two characters, as files of variables have them", pem.replaceAll("\n", "\\n"), "EdDSA"],
+    ["with the line breaks of Windows", pem.replaceAll("\n", "\r\n"), "EdDSA"],
+    ["with both", pem.replaceAll("\n", "\\r\\n"), "EdDSA"],
+    ["without a line break at its end", pem.trimEnd(), "EdDSA"],
+    ["with spaces around it", `  ${pem}  `, "EdDSA"],
+  ])("%s", (_what, value, algorithm) => {
+    const expected = algorithm === "EdDSA" ? pem : P256.privateKey;
+    const { privateKey } = load({ JWT_PRIVATE_KEY: value }).tokens;
+    expect(privateKey).toEqual({ pem: expected.trim(), algorithm });
+  });
+
+  test.each([
+    ["a private key", pem, "EdDSA"],
+    ["the public half alone", publicKey, "EdDSA"],
+    ["the public half alone of the other kind", P256.publicKey, "ES256"],
+  ])("the second may be %s, and needs no first", (_what, value, algorithm) => {
+    const { privateKey, previousKey } = load({ JWT_PRIVATE_KEY_PREVIOUS: value }).tokens;
+    expect(privateKey).toBeUndefined();
+    expect(previousKey).toEqual({ pem: value.trim(), algorithm });
+  });
+
+  const WRONG: readonly (readonly [value: string, because: string])[] = [
+    ["a secret that is no key", "no PEM"],
+    [PEM_PAIRS.rsa().privateKey, "RSA"],
+    [PEM_PAIRS.ec("P-384").privateKey, "another curve"],
+    [PEM_PAIRS.ec("secp256k1").privateKey, "a curve of coins"],
+    [PEM_PAIRS.ed448().privateKey, "Ed448"],
+    [PEM_PAIRS.x25519().privateKey, "a key that agrees and signs nothing"],
+    [pem.replaceAll("PRIVATE KEY", "EC PRIVATE KEY"), "the older form"],
+    [pem.replaceAll("PRIVATE KEY", "ENCRYPTED PRIVATE KEY"), "a key that needs a password"],
+    [pem.replaceAll("PRIVATE KEY", "CERTIFICATE"), "another label"],
+    [pem.replace("-----BEGIN PRIVATE KEY-----", ""), "no beginning"],
+    [pem.replace("-----END PRIVATE KEY-----", ""), "no end"],
+    [`${pem}${P256.privateKey}`, "two keys"],
+    ["-----BEGIN PRIVATE KEY-----\n====\n-----END PRIVATE KEY-----", "no base64"],
+    ["-----BEGIN PRIVATE KEY-----\n\n-----END PRIVATE KEY-----", "nothing in it"],
+  ];
+  test.each(["JWT_PRIVATE_KEY", "JWT_PRIVATE_KEY_PREVIOUS"])(
+    "R-28: %s refuses what is none, and shows none",
+    (name) => {
+      for (const [value, because] of WRONG) {
+        const { names, message } = refusalOf({ ...GOOD, [name]: value });
+        expect(names, because).toEqual([name]);
+        for (const line of value.split("\n").filter((each) => each.length > 20)) expect(message).not.toContain(line);
+      }
+    },
+  );
+
+  test("a public key signs nothing", () => {
+    expect(refusalOf({ ...GOOD, JWT_PRIVATE_KEY: publicKey }).names).toEqual(["JWT_PRIVATE_KEY"]);
+  });
+});
+
+describe("an external issuer", () => {
+  const URL_OF_KEYS = "https://id.example/.well-known/jwks.json";
+
+  test.each([
+    [{ JWT_JWKS_URL: URL_OF_KEYS }, { keySetUrl: URL_OF_KEYS, issuer: "https://id.example" }],
+    [
+      { JWT_JWKS_URL: URL_OF_KEYS, JWT_JWKS_ISSUER: "https://id.example/tenant/" },
+      { keySetUrl: URL_OF_KEYS, issuer: "https://id.example/tenant/" },
+    ],
+    [{ JWT_JWKS_URL: `${URL_OF_KEYS}?v=2` }, { keySetUrl: `${URL_OF_KEYS}?v=2`, issuer: "https://id.example" }],
+    [{ JWT_JWKS_URL: "http://localhost:9/k" }, { keySetUrl: "http://localhost:9/k", issuer: "http://localhost:9" }],
+    [{ JWT_JWKS_URL: "http://127.0.0.1:9/k" }, { keySetUrl: "http://127.0.0.1:9/k", issuer: "http://127.0.0.1:9" }],
+    [{ JWT_JWKS_URL: "http://[::1]:9/k" }, { keySetUrl: "http://[::1]:9/k", issuer: "http://[::1]:9" }],
+  ])("%j", (env, expected) => {
+    expect(load(env).tokens.external).toEqual(expected);
+  });
+
+  test.each([
+    ["http://id.example/keys", "keys that anybody on the way could replace"],
+    ["http://localhost.example/keys", "a name that only begins like loopback"],
+    ["http://127.0.0.1.example/keys", "and another"],
+    ["ftp://id.example/keys", "a scheme that we do not speak"],
+    ["file:///etc/keys.json", "a file"],
+    ["id.example/keys", "no scheme"],
+    ["https://me:hunter2@id.example/keys", "credentials"],
+    ["https://id.example/keys#one", "a fragment"],
+  ])("JWT_JWKS_URL=%s is refused: %s", (value) => {
+    const { names, message } = refusalOf({ ...GOOD, JWT_JWKS_URL: value });
+    expect(names).toEqual(["JWT_JWKS_URL"]);
+    expect(message).not.toContain(value);
+  });
+
+  test.each([
+    [{ JWT_JWKS_ISSUER: "https://id.example" }, "without its keys"],
+    [{ JWT_JWKS_URL: URL_OF_KEYS, JWT_JWKS_ISSUER: "devmatch-gateway" }, "our own name, by default"],
+    [{ JWT_JWKS_URL: URL_OF_KEYS, JWT_ISSUER: "https://id.example" }, "our own name, of the URL's origin"],
+  ])("J-29: an issuer is refused: %j, %s", (env) => {
+    expect(refusalOf({ ...GOOD, ...env }).names).toEqual(["JWT_JWKS_ISSUER"]);
   });
 });

@@ -113,6 +113,11 @@ export class VariableReader {
     return value;
   }
 
+  /** For a rule between two variables. */
+  refuse(name: string, problem: string): void {
+    this.#wrong(name, problem, undefined);
+  }
+
   #wrong<T>(name: string, problem: string, fallback: T): T {
     this.#problems.push(`${name} ${problem}`);
     return fallback;

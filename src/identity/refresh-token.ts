@@ -12,6 +12,12 @@ export interface RefreshTokens {
   read(token: string): Promise<RefreshTokenContent | undefined>;
 }
 
+export interface RefreshTokenOptions {
+  readonly secret: string;
+  /** Of the rotation before or after: its tokens are read, and none is made with it. */
+  readonly previousSecret?: string | undefined;
+}
+
 const SHAPE = /^([A-Za-z0-9_-]{16,64})\.([1-9]\d{0,9})\.([A-Za-z0-9_-]{43})$/;
 const encoder = new TextEncoder();
 
@@ -24,15 +30,9 @@ const encoder = new TextEncoder();
  * The MAC key is derived from the signing secret (HKDF, RFC 5869) with a label of its own, so that no access token
  * can pass for a refresh token.
  */
-export async function createRefreshTokens(secret: string): Promise<RefreshTokens> {
-  const master = await crypto.subtle.importKey("raw", encoder.encode(secret), "HKDF", false, ["deriveKey"]);
-  const key = await crypto.subtle.deriveKey(
-    { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(32), info: encoder.encode("devmatch refresh token v1") },
-    master,
-    { name: "HMAC", hash: "SHA-256", length: 256 },
-    false,
-    ["sign", "verify"],
-  );
+export async function createRefreshTokens({ secret, previousSecret }: RefreshTokenOptions): Promise<RefreshTokens> {
+  const key = await deriveKey(secret);
+  const keys = [key, ...(previousSecret === undefined ? [] : [await deriveKey(previousSecret)])];
   return {
     async mint({ sessionId, generation }) {
       const content = `${sessionId}.${generation}`;
@@ -44,14 +44,25 @@ export async function createRefreshTokens(secret: string): Promise<RefreshTokens
       const [, sessionId, generation, mac] = SHAPE.exec(token) ?? [];
       if (sessionId === undefined || generation === undefined || mac === undefined) return undefined;
       const content = encoder.encode(`${sessionId}.${generation}`);
-      // The shape has been checked, so decoding cannot fail; verify compares in constant time.
-      const genuine = await crypto.subtle.verify(
-        "HMAC",
-        key,
-        base64url.decode(mac) as Uint8Array<ArrayBuffer>,
-        content,
-      );
-      return genuine ? { sessionId, generation: Number(generation) } : undefined;
+      // The shape has been checked, so decoding cannot fail.
+      const shown = base64url.decode(mac) as Uint8Array<ArrayBuffer>;
+      for (const each of keys) {
+        // Compares in constant time.
+        const genuine = await crypto.subtle.verify("HMAC", each, shown, content);
+        if (genuine) return { sessionId, generation: Number(generation) };
+      }
+      return undefined;
     },
   };
+}
+
+async function deriveKey(secret: string): Promise<CryptoKey> {
+  const master = await crypto.subtle.importKey("raw", encoder.encode(secret), "HKDF", false, ["deriveKey"]);
+  return crypto.subtle.deriveKey(
+    { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(32), info: encoder.encode("devmatch refresh token v1") },
+    master,
+    { name: "HMAC", hash: "SHA-256", length: 256 },
+    false,
+    ["sign", "verify"],
+  );
 }

@@ -72,7 +72,7 @@ describe("a token that the gateway minted", () => {
     expect(decodeJwt(token)).toMatchObject({ iat: NOW_S, exp: NOW_S + 3600 });
   });
 
-  test("works up to its last millisecond and not at its end", async () => {
+  test("works up to its last millisecond and not at its end, remembered or not", async () => {
     let nowMs = NOW_MS;
     const tokens = await accessTokens({ now: () => nowMs });
     const token = await tokens.mint(HOLDER);
@@ -82,8 +82,13 @@ describe("a token that the gateway minted", () => {
     expect(await tokens.verify(token)).toEqual({ ok: false, problem: "expired" });
   });
 
-  test("works on an instance whose clock is 90 seconds behind", async () => {
+  test("R-24: works on an instance whose clock is 90 seconds behind", async () => {
     const token = await (await accessTokens({ now: () => NOW_MS + 90_000 })).mint(HOLDER);
+    expect(await problemOf(token)).toBe("accepted");
+  });
+
+  test("R-24: works on an instance whose clock is 90 seconds ahead", async () => {
+    const token = await (await accessTokens({ now: () => NOW_MS - 90_000 })).mint(HOLDER);
     expect(await problemOf(token)).toBe("accepted");
   });
 
@@ -117,62 +122,65 @@ const SIGNED: readonly Row[] = [
     "accepted",
   ],
   ["nbf in the past", GOOD_HEADER, claims({ nbf: NOW_S - 1 }), "accepted"],
+  ["nbf as far ahead as clocks may be", GOOD_HEADER, claims({ nbf: NOW_S + 60 }), "accepted"],
+  ["iat as far ahead as clocks of instances may be", GOOD_HEADER, claims({ iat: NOW_S + 90 }), "accepted"],
   ["our audience among others (RFC 7519, 4.1.3)", GOOD_HEADER, claims({ aud: ["other", AUDIENCE] }), "accepted"],
   ["a lifetime of exactly the cap", GOOD_HEADER, claims({ exp: NOW_S + 86_400 }), "accepted"],
 
-  ["typ of an ordinary JWT, such as an ID token", { ...GOOD_HEADER, typ: "JWT" }, GOOD_CLAIMS, "not-verified"],
-  ["no typ", { alg: "HS256" }, GOOD_CLAIMS, "not-verified"],
-  ["typ of another JSON type", { ...GOOD_HEADER, typ: ["at+jwt"] }, GOOD_CLAIMS, "not-verified"],
+  ["typ of an ordinary JWT, such as an ID token", { ...GOOD_HEADER, typ: "JWT" }, GOOD_CLAIMS, "malformed"],
+  ["no typ", { alg: "HS256" }, GOOD_CLAIMS, "malformed"],
+  ["typ of another JSON type", { ...GOOD_HEADER, typ: ["at+jwt"] }, GOOD_CLAIMS, "malformed"],
   [
     "a critical extension that nobody here understands",
     { ...GOOD_HEADER, crit: ["x"], x: 1 },
     GOOD_CLAIMS,
-    "not-verified",
+    "malformed",
   ],
   [
     "an unencoded payload (RFC 7797) is none for JWTs",
     { ...GOOD_HEADER, crit: ["b64"], b64: false },
     GOOD_CLAIMS,
-    "not-verified",
+    "malformed",
   ],
-  ["a header that is an array", "[]", GOOD_CLAIMS, "not-verified"],
-  ["a header that is no JSON", "{", GOOD_CLAIMS, "not-verified"],
+  ["a header that is an array", "[]", GOOD_CLAIMS, "malformed"],
+  ["a header that is no JSON", "{", GOOD_CLAIMS, "malformed"],
 
-  ["another issuer", GOOD_HEADER, claims({ iss: "somebody" }), "not-verified"],
-  ["our issuer in another letter case", GOOD_HEADER, claims({ iss: ISSUER.toUpperCase() }), "not-verified"],
-  ["our issuer with something behind", GOOD_HEADER, claims({ iss: `${ISSUER}/` }), "not-verified"],
-  ["an issuer in a list", GOOD_HEADER, claims({ iss: [ISSUER] }), "not-verified"],
-  ["no issuer", GOOD_HEADER, claims({}, "iss"), "not-verified"],
-  ["another audience under the same key", GOOD_HEADER, claims({ aud: "billing" }), "not-verified"],
-  ["other audiences", GOOD_HEADER, claims({ aud: ["billing", "devmatch2"] }), "not-verified"],
-  ["no audience at all in the list", GOOD_HEADER, claims({ aud: [] }), "not-verified"],
-  ["an audience that contains ours", GOOD_HEADER, claims({ aud: `${AUDIENCE} billing` }), "not-verified"],
-  ["an audience of another JSON type", GOOD_HEADER, claims({ aud: { [AUDIENCE]: true } }), "not-verified"],
-  ["no audience", GOOD_HEADER, claims({}, "aud"), "not-verified"],
+  ["another issuer", GOOD_HEADER, claims({ iss: "somebody" }), "unknown-issuer"],
+  ["our issuer in another letter case", GOOD_HEADER, claims({ iss: ISSUER.toUpperCase() }), "unknown-issuer"],
+  ["our issuer with something behind", GOOD_HEADER, claims({ iss: `${ISSUER}/` }), "unknown-issuer"],
+  ["an issuer in a list", GOOD_HEADER, claims({ iss: [ISSUER] }), "malformed"],
+  ["no issuer", GOOD_HEADER, claims({}, "iss"), "malformed"],
+  ["another audience under the same key", GOOD_HEADER, claims({ aud: "billing" }), "claims"],
+  ["other audiences", GOOD_HEADER, claims({ aud: ["billing", "devmatch2"] }), "claims"],
+  ["no audience at all in the list", GOOD_HEADER, claims({ aud: [] }), "claims"],
+  ["an audience that contains ours", GOOD_HEADER, claims({ aud: `${AUDIENCE} billing` }), "claims"],
+  ["an audience of another JSON type", GOOD_HEADER, claims({ aud: { [AUDIENCE]: true } }), "claims"],
+  ["no audience", GOOD_HEADER, claims({}, "aud"), "claims"],
 
   ["expired a second ago", GOOD_HEADER, claims({ iat: NOW_S - 60, exp: NOW_S - 1 }), "expired"],
   ["expiring now", GOOD_HEADER, claims({ iat: NOW_S - 60, exp: NOW_S }), "expired"],
   ["exp before all time", GOOD_HEADER, claims({ exp: -1 }), "expired"],
-  ["no exp", GOOD_HEADER, claims({}, "exp"), "not-verified"],
-  ["exp as text", GOOD_HEADER, claims({ exp: String(NOW_S + 60) }), "not-verified"],
-  ["exp null", GOOD_HEADER, claims({ exp: null }), "not-verified"],
-  ["exp true", GOOD_HEADER, claims({ exp: true }), "not-verified"],
-  ["exp as an object", GOOD_HEADER, claims({ exp: {} }), "not-verified"],
+  ["no exp", GOOD_HEADER, claims({}, "exp"), "claims"],
+  ["exp as text", GOOD_HEADER, claims({ exp: String(NOW_S + 60) }), "claims"],
+  ["exp null", GOOD_HEADER, claims({ exp: null }), "claims"],
+  ["exp true", GOOD_HEADER, claims({ exp: true }), "claims"],
+  ["exp as an object", GOOD_HEADER, claims({ exp: {} }), "claims"],
   ["exp beyond every number, which jose lets through", GOOD_HEADER, withNumber("exp", "1e400"), "claims"],
   ["exp as large as numbers go", GOOD_HEADER, withNumber("exp", "1e308"), "claims"],
   ["a lifetime one second over the cap: none of ours", GOOD_HEADER, claims({ exp: NOW_S + 86_401 }), "claims"],
   ["a lifetime below zero", GOOD_HEADER, claims({ iat: NOW_S + 100, exp: NOW_S + 50 }), "claims"],
   ["a lifetime of nothing", GOOD_HEADER, claims({ iat: NOW_S + 50, exp: NOW_S + 50 }), "claims"],
-  ["no iat", GOOD_HEADER, claims({}, "iat"), "not-verified"],
-  ["iat as text", GOOD_HEADER, claims({ iat: String(NOW_S) }), "not-verified"],
-  ["iat null", GOOD_HEADER, claims({ iat: null }), "not-verified"],
+  ["no iat", GOOD_HEADER, claims({}, "iat"), "claims"],
+  ["iat as text", GOOD_HEADER, claims({ iat: String(NOW_S) }), "claims"],
+  ["iat null", GOOD_HEADER, claims({ iat: null }), "claims"],
+  ["iat further ahead than clocks of instances may be", GOOD_HEADER, claims({ iat: NOW_S + 91 }), "claims"],
   ["iat before every number", GOOD_HEADER, withNumber("iat", "-1e400"), "claims"],
   ["iat beyond every number", GOOD_HEADER, withNumber("iat", "1e400"), "claims"],
-  ["nbf in the future", GOOD_HEADER, claims({ nbf: NOW_S + 1 }), "not-verified"],
-  ["nbf as text", GOOD_HEADER, claims({ nbf: String(NOW_S - 1) }), "not-verified"],
-  ["nbf null", GOOD_HEADER, claims({ nbf: null }), "not-verified"],
+  ["nbf further ahead than clocks may be", GOOD_HEADER, claims({ nbf: NOW_S + 61 }), "claims"],
+  ["nbf as text", GOOD_HEADER, claims({ nbf: String(NOW_S - 1) }), "claims"],
+  ["nbf null", GOOD_HEADER, claims({ nbf: null }), "claims"],
 
-  ["no sub", GOOD_HEADER, claims({}, "sub"), "not-verified"],
+  ["no sub", GOOD_HEADER, claims({}, "sub"), "claims"],
   ["sub null, which jose lets through", GOOD_HEADER, claims({ sub: null }), "claims"],
   ["sub an object, which jose lets through", GOOD_HEADER, claims({ sub: { id: "user-1" } }), "claims"],
   ["sub a list", GOOD_HEADER, claims({ sub: ["user-1"] }), "claims"],
@@ -190,7 +198,7 @@ const SIGNED: readonly Row[] = [
   ["sub longer than an id", GOOD_HEADER, claims({ sub: "u".repeat(129) }), "claims"],
   ["sub as long as an id", GOOD_HEADER, claims({ sub: "u".repeat(128) }), "accepted"],
   ["sub in letters that only look like ours", GOOD_HEADER, claims({ sub: "uѕer-1" }), "claims"],
-  ["no jti", GOOD_HEADER, claims({}, "jti"), "not-verified"],
+  ["no jti", GOOD_HEADER, claims({}, "jti"), "claims"],
   ["jti null", GOOD_HEADER, claims({ jti: null }), "claims"],
   ["jti a number", GOOD_HEADER, claims({ jti: 1 }), "claims"],
   ["jti with a line break", GOOD_HEADER, claims({ jti: "a\nb" }), "claims"],
@@ -210,71 +218,90 @@ const SIGNED: readonly Row[] = [
   ["roles in a list", GOOD_HEADER, claims({ role: ["ADMIN"] }), "claims"],
   ["role null", GOOD_HEADER, claims({ role: null }), "claims"],
 
-  ["claims that are a list", GOOD_HEADER, "[]", "not-verified"],
-  ["claims that are null", GOOD_HEADER, "null", "not-verified"],
-  ["claims that are no JSON", GOOD_HEADER, "sub=user-1", "not-verified"],
+  ["claims that are a list", GOOD_HEADER, "[]", "malformed"],
+  ["claims that are null", GOOD_HEADER, "null", "malformed"],
+  ["claims that are no JSON", GOOD_HEADER, "sub=user-1", "malformed"],
 ];
 
 function withNumber(name: string, number: string): string {
   return JSON.stringify(claims({ [name]: "@" })).replace('"@"', number);
 }
 
-describe("what is signed with the right key is still checked", () => {
+describe("J-06, J-07, J-08: what is signed with the right key is still checked", () => {
   test.each(SIGNED)("%s", async (_because, header, payload, expected) => {
     expect(await problemOf(await forge(header, payload))).toBe(expected);
   });
 });
 
 describe("the header never chooses the algorithm or the key", () => {
-  test.each(["none", "None", "NONE", "nOnE", " none", ""])("alg %j without a signature", async (alg) => {
+  test.each(["none", "None", "NONE", "nOnE", " none", ""])("J-02: alg %j without a signature", async (alg) => {
     expect(await problemOf(`${part({ ...GOOD_HEADER, alg })}.${part(GOOD_CLAIMS)}.`)).toBe("malformed");
   });
 
-  test.each(["none", "None", "NONE", "nOnE"])("alg %j with a signature that would fit", async (alg) => {
-    expect(await problemOf(await forge({ ...GOOD_HEADER, alg }, GOOD_CLAIMS))).toBe("not-verified");
+  test.each(["none", "None", "NONE", "nOnE"])("J-02: alg %j with a signature that would fit", async (alg) => {
+    expect(await problemOf(await forge({ ...GOOD_HEADER, alg }, GOOD_CLAIMS))).toBe("unknown-key");
   });
 
   test.each([
-    ["no alg", { typ: "at+jwt" }],
-    ["alg null", { ...GOOD_HEADER, alg: null }],
-    ["alg a list", { ...GOOD_HEADER, alg: ["HS256"] }],
-    ["alg in another letter case", { ...GOOD_HEADER, alg: "hs256" }],
-  ])("%s", async (_because, header) => {
-    expect(await problemOf(await forge(header, GOOD_CLAIMS))).toBe("not-verified");
+    ["no alg", { typ: "at+jwt" }, "malformed"],
+    ["alg null", { ...GOOD_HEADER, alg: null }, "malformed"],
+    ["alg a list", { ...GOOD_HEADER, alg: ["HS256"] }, "malformed"],
+    ["alg in another letter case", { ...GOOD_HEADER, alg: "hs256" }, "unknown-key"],
+    ["a name that every object has", { ...GOOD_HEADER, alg: "constructor" }, "unknown-key"],
+  ])("J-01, J-02: %s", async (_because, header, expected) => {
+    expect(await problemOf(await forge(header, GOOD_CLAIMS))).toBe(expected);
   });
 
   test.each([
     ["HS384", "SHA-384"],
     ["HS512", "SHA-512"],
-  ])("%s under the same secret", async (alg, hash) => {
-    expect(await problemOf(await forge({ ...GOOD_HEADER, alg }, GOOD_CLAIMS, SECRET, hash))).toBe("not-verified");
+  ])("J-01: %s under the same secret", async (alg, hash) => {
+    expect(await problemOf(await forge({ ...GOOD_HEADER, alg }, GOOD_CLAIMS, SECRET, hash))).toBe("unknown-key");
   });
 
-  test.each(["RS256", "ES256", "EdDSA"])("%s with a key of the sender's own in the header", async (alg) => {
+  test.each(["RS256", "ES256", "EdDSA"])("J-03: %s with a key of the sender's own in the header", async (alg) => {
     const fetched = vi.spyOn(globalThis, "fetch");
     const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true });
-    const header = { alg, typ: "at+jwt", jwk: await exportJWK(publicKey), jku: "http://127.0.0.1:9/keys", kid: "1" };
-    const token = await new SignJWT(GOOD_CLAIMS).setProtectedHeader(header).sign(privateKey);
-    expect(await problemOf(token)).toBe("not-verified");
+    const jwk = await exportJWK(publicKey);
+    for (const more of [{}, { jwk }, { jku: "http://127.0.0.1:9/keys", kid: "1" }]) {
+      const token = await new SignJWT(GOOD_CLAIMS).setProtectedHeader({ alg, typ: "at+jwt", ...more }).sign(privateKey);
+      expect(await problemOf(token)).toBe(Object.keys(more).length === 0 ? "unknown-key" : "malformed");
+    }
     expect(fetched).not.toHaveBeenCalled();
     fetched.mockRestore();
   });
 
-  test("keys and ids of keys in the header have no effect, for good or bad", async () => {
-    const fetched = vi.spyOn(globalThis, "fetch");
-    const own = "a secret that the sender has made up by itself";
-    const jwk = { kty: "oct", k: part(own), alg: "HS256" };
-    const header = {
-      ...GOOD_HEADER,
-      jwk,
-      jku: "http://127.0.0.1:9/keys",
-      x5u: "http://127.0.0.1:9/x5u",
-      kid: "../../key",
-    };
-    expect(await problemOf(await forge(header, GOOD_CLAIMS, own))).toBe("not-verified");
-    expect(await problemOf(await forge(header, GOOD_CLAIMS))).toBe("accepted");
-    expect(fetched).not.toHaveBeenCalled();
-    fetched.mockRestore();
+  test.each([
+    ["jwk", { kty: "oct", k: part(SECRET), alg: "HS256" }],
+    ["jku", "http://127.0.0.1:9/keys"],
+    ["x5u", "http://127.0.0.1:9/x5u"],
+    ["x5c", ["MIIB"]],
+    ["x5t", "AAAA"],
+    ["crit", ["exp"]],
+    ["b64", true],
+    ["zip", "DEF"],
+    ["cty", "JWT"],
+    ["__proto__", { alg: "none" }],
+  ])(
+    "J-03: %s in the header, though the signature is right: nobody is asked, and it is refused",
+    async (name, value) => {
+      const fetched = vi.spyOn(globalThis, "fetch");
+      const header = JSON.stringify({ ...GOOD_HEADER, "@": value }).replace("@", name);
+      expect(await problemOf(await forge(header, GOOD_CLAIMS))).toBe("malformed");
+      expect(fetched).not.toHaveBeenCalled();
+      fetched.mockRestore();
+    },
+  );
+
+  test.each(["1", "", "../../key", "' OR 1=1", "HS256", "constructor"])(
+    "J-04: kid %j under the secret, which has none",
+    async (kid) => {
+      expect(await problemOf(await forge({ ...GOOD_HEADER, kid }, GOOD_CLAIMS))).toBe("unknown-key");
+    },
+  );
+
+  test.each([1, null, ["1"], {}])("J-04: kid %j, which is no text", async (kid) => {
+    expect(await problemOf(await forge({ ...GOOD_HEADER, kid }, GOOD_CLAIMS))).toBe("malformed");
   });
 
   test.each([
@@ -340,21 +367,17 @@ describe("what was tampered with, or is no token", () => {
     expect(await problemOf(await forge(GOOD_HEADER, claims({ padding: "p".repeat(4_096) })))).toBe("malformed");
   });
 
-  test("a refresh token is no access token", async () => {
-    const refreshTokens = await createRefreshTokens(SECRET);
+  test("J-09: a refresh token is no access token", async () => {
+    const refreshTokens = await createRefreshTokens({ secret: SECRET });
     const token = await refreshTokens.mint({ sessionId: crypto.randomUUID(), generation: 1 });
     expect(await problemOf(token)).not.toBe("accepted");
   });
 
-  test("the same token in other letters is the same token: what counts is its jti", async () => {
+  test("one token has one spelling, though a MAC of 32 bytes leaves two bits of its last letter unused", async () => {
     const token = await forge(GOOD_HEADER, GOOD_CLAIMS);
-    // A 32-byte MAC leaves two bits of its last letter unused; decoders that do not care accept four spellings.
-    const spellings = [..."ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"].map(
-      (letter) => token.slice(0, -1) + letter,
-    );
+    const letters = [..."ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"];
     const tokens = await accessTokens();
-    const accepted = (await Promise.all(spellings.map((each) => tokens.verify(each)))).filter((each) => each.ok);
-    expect(accepted.length).toBeGreaterThanOrEqual(1);
-    expect(new Set(accepted.map(({ caller }) => caller.tokenId))).toEqual(new Set(["token-1"]));
+    const verified = await Promise.all(letters.map((letter) => tokens.verify(token.slice(0, -1) + letter)));
+    expect(verified.filter(({ ok }) => ok)).toHaveLength(1);
   });
 });
