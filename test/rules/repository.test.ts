@@ -15,7 +15,7 @@ interface LockFile extends PackageFile {
   >;
 }
 
-const OUR_TYPESCRIPT = /^(?:src|test|platform|scripts|bench)\/(?!gen\/).*\.[cm]?[jt]sx?$/;
+const OUR_TYPESCRIPT = /^(?:src|test|platform|scripts|bench|drills)\/(?!gen\/).*\.[cm]?[jt]sx?$/;
 const packageFile: PackageFile = JSON.parse(readTracked("package.json"));
 const lockFile: LockFile = JSON.parse(readTracked("package-lock.json"));
 

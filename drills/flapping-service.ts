@@ -1,0 +1,32 @@
+import { allGood, type Drill, readsOf, throughPhases } from "./drill.ts";
+
+/** R-05. */
+export const flappingService: Drill = {
+  name: "flapping-service",
+  about: "R-05: the Task Service is up for 2 seconds and down for 2, six times",
+  async run(stage) {
+    const { tasks } = stage.services;
+    const cycles = Array.from({ length: 6 }, () => [
+      ["flapping", 2, () => tasks.set("none")] as const,
+      ["flapping", 2, () => tasks.set("refuse")] as const,
+    ]).flat();
+    const sightings = await throughPhases(stage, readsOf(stage), [["well", 2], ...cycles]);
+    const flapping = sightings.filter(({ name, phase }) => name === "tasks" && phase === "flapping");
+    const good = flapping.filter(({ status }) => status === 200).length;
+    const share = good / flapping.length;
+    return {
+      sightings,
+      verdicts: [
+        allGood(
+          "other routes do not notice",
+          sightings.filter(({ name }) => name !== "tasks"),
+        ),
+        {
+          promise: "of half the time that it is up, most is used: at least 40 % succeed",
+          kept: share >= 0.4,
+          figure: `${Math.round(share * 100)} %`,
+        },
+      ],
+    };
+  },
+};
