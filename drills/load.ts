@@ -6,7 +6,8 @@ export interface LoadRequest {
   readonly name: string;
   readonly method: "GET" | "POST";
   readonly path: string;
-  readonly token?: string;
+  /** A function is asked for each request. */
+  readonly token?: string | (() => string);
   /** Sent as JSON. */
   readonly body?: object;
 }
@@ -41,8 +42,9 @@ export function startLoad(
   gateways: () => readonly string[],
   requests: readonly LoadRequest[],
   requestsPerSecond: number,
+  connections = 200,
 ): Load {
-  const agent = new http.Agent({ keepAlive: true, maxSockets: 200 });
+  const agent = new http.Agent({ keepAlive: true, maxSockets: connections });
   const sightings: Sighting[] = [];
   const underWay = new Set<Promise<void>>();
   const startedAt = performance.now();
@@ -59,7 +61,7 @@ export function startLoad(
       };
       const fail = (error: Error) => see({ status: undefined, error: error.message, retryAfterSeconds: undefined });
       const headers = {
-        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+        ...(token !== undefined && { authorization: `Bearer ${typeof token === "string" ? token : token()}` }),
         ...(body !== undefined && { "content-type": "application/json" }),
       };
       const request = http.request(

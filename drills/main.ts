@@ -2,11 +2,13 @@ import { deadService } from "./dead-service.ts";
 import type { Drill } from "./drill.ts";
 import { flappingService } from "./flapping-service.ts";
 import { hangingService } from "./hanging-service.ts";
+import { overload } from "./overload.ts";
 import { redisDrills } from "./redis.ts";
 import { tableOf, verdictsOf } from "./report.ts";
+import { soak } from "./soak.ts";
 import { setStage } from "./stage.ts";
 
-const DRILLS: readonly Drill[] = [deadService, hangingService, flappingService, ...redisDrills];
+const DRILLS: readonly Drill[] = [deadService, hangingService, flappingService, ...redisDrills, overload, soak];
 
 // `npm run drill -- NAME`: exit code 1 where a promise was broken, 2 for a name that no drill has.
 const [name] = process.argv.slice(2);

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -12,7 +13,11 @@ import { type FaultProxy, startFaultProxy } from "./fault-proxy.ts";
 
 /** The real parts, on ports that the system chose, with a way to each that can be broken. */
 export interface Stage {
-  readonly gateways: readonly string[];
+  readonly gateways: readonly [string, string];
+  /** What the operating system knows of the gateways' processes. */
+  readonly processes: readonly GatewayProcess[];
+  /** What the gateways sign tokens with. */
+  readonly secret: string;
   readonly services: Readonly<Record<ServiceName, FaultProxy>>;
   /** Undefined for a drill that has no store, … */
   readonly redis: { readonly way: FaultProxy; flush(): Promise<void> } | undefined;
@@ -24,9 +29,17 @@ export interface Stage {
   strike(): Promise<void>;
 }
 
+export interface GatewayProcess {
+  /** Undefined while it lives. */
+  exitCode(): number | null | undefined;
+  residentMiB(): number;
+  openFiles(): number;
+}
+
 export interface StageOptions {
   readonly redis?: boolean;
   readonly env?: Readonly<Record<string, string>>;
+  readonly nodeOptions?: readonly string[];
 }
 
 const SERVER = fileURLToPath(new URL("../src/node/server.ts", import.meta.url));
@@ -40,7 +53,11 @@ const URL_VARIABLES: Readonly<Record<ServiceName, string>> = {
 };
 
 /** Sets the stage: the stand-in, Redis where the drill wants it, and two gateways, each a process. */
-export async function setStage({ redis: wantsRedis = false, env = {} }: StageOptions): Promise<Stage> {
+export async function setStage({
+  redis: wantsRedis = false,
+  env = {},
+  nodeOptions = [],
+}: StageOptions): Promise<Stage> {
   const cleanUps: (() => Promise<unknown>)[] = [];
   const strike = async () => {
     for (const cleanUp of cleanUps.toReversed()) await cleanUp();
@@ -57,10 +74,11 @@ export async function setStage({ redis: wantsRedis = false, env = {} }: StageOpt
     );
     const services = Object.fromEntries(ways) as Record<ServiceName, FaultProxy>;
     const redis = wantsRedis ? await startRedis(cleanUps) : undefined;
+    const secret = randomBytes(32).toString("hex");
     const variables: Record<string, string> = {
       GATEWAY_HOST: "127.0.0.1",
       GATEWAY_PORT: "0",
-      JWT_SECRET: randomBytes(32).toString("hex"),
+      JWT_SECRET: secret,
       RATE_LIMIT_REQUESTS: "1000000",
       RATE_LIMIT_ANONYMOUS: "1000000",
       // What a drill shows of a service must not be what a cache remembers of it.
@@ -70,12 +88,16 @@ export async function setStage({ redis: wantsRedis = false, env = {} }: StageOpt
       ...(redis !== undefined && { REDIS_URL: `redis://${redis.way.address}` }),
       ...env,
     };
-    const gateways = await Promise.all([startGateway(variables, cleanUps), startGateway(variables, cleanUps)]);
+    const start = () => startGateway(variables, nodeOptions, cleanUps);
+    const [first, second] = await Promise.all([start(), start()]);
+    const gateways = [first.url, second.url] as const;
     const token = await registerClient(gateways[0]);
     const task = { title: "Drill", skill_tags: ["drill"], budget_lower_bound: 10, budget_upper_bound: 90 };
     const { task_id: taskId = "" } = await post(gateways[0], "/api/v1/tasks", task, token);
     return {
       gateways,
+      processes: [first, second],
+      secret,
       services,
       redis,
       token,
@@ -88,20 +110,34 @@ export async function setStage({ redis: wantsRedis = false, env = {} }: StageOpt
   }
 }
 
-async function startGateway(env: Record<string, string>, cleanUps: (() => Promise<unknown>)[]): Promise<string> {
-  const child = spawn(process.execPath, [SERVER], { env, stdio: ["ignore", "pipe", "inherit"] });
+async function startGateway(
+  env: Record<string, string>,
+  nodeOptions: readonly string[],
+  cleanUps: (() => Promise<unknown>)[],
+): Promise<GatewayProcess & { readonly url: string }> {
+  const child = spawn(process.execPath, [...nodeOptions, SERVER], { env, stdio: ["ignore", "pipe", "inherit"] });
   const ended = once(child, "close");
   cleanUps.push(async () => {
     child.kill("SIGKILL");
     await ended;
   });
-  return new Promise((resolve, reject) => {
+  const url = await new Promise<string>((resolve, reject) => {
     void ended.then(() => reject(new Error("the gateway ended")));
-    createInterface(child.stdout!).on("line", (line) => {
+    createInterface(child.stdout).on("line", (line) => {
+      if (!line.includes('"listening"')) return;
       const { message, url } = JSON.parse(line);
       if (message === "listening") resolve(url);
     });
   });
+  return {
+    url,
+    exitCode: () => child.exitCode ?? (child.signalCode === null ? undefined : null),
+    residentMiB() {
+      const status = readFileSync(`/proc/${child.pid}/status`, "utf8");
+      return Math.round(Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) / 1024);
+    },
+    openFiles: () => readdirSync(`/proc/${child.pid}/fd`).length,
+  };
 }
 
 async function startRedis(cleanUps: (() => Promise<unknown>)[]): Promise<NonNullable<Stage["redis"]>> {

@@ -48,7 +48,7 @@ export async function createGateway(config: Config, ports: Ports): Promise<Gatew
   const logger = createLogger({ level: config.logLevel, write: ports.writeLog, now });
   const metrics = createGatewayMetrics();
   const cors = createCors(config.corsOrigins);
-  const exchanges = createExchanges({ logger, metrics, cors, now, timeoutMs });
+  const exchanges = createExchanges({ logger, metrics, cors, now, timeoutMs, shouldShed: ports.shouldShed });
 
   const { presenceUrl, bridgeSecret } = config;
   const presence = createPresenceClient({ url: presenceUrl, fetch: ports.fetch, bridgeSecret, metrics, logger });
@@ -108,7 +108,7 @@ export async function createGateway(config: Config, ports: Ports): Promise<Gatew
 
   // What is not an rpc: probes, metrics. Registered first; no template of the contract overlaps them.
   const operation = (route: ExchangeRoute, answer: (request: Request) => Response | Promise<Response>) => {
-    const run = exchanges(route);
+    const run = exchanges({ ...route, alwaysServed: true });
     app.get(route.label, ({ req }) => run(req.raw, async ({ request }) => answer(request)));
   };
   const detailedHealth = createDetailedHealth(

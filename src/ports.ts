@@ -19,4 +19,6 @@ export interface Ports {
   /** Keeps work alive that goes on after the answer. The promise never rejects. */
   readonly keepAlive: (work: Promise<void>) => void;
   readonly lifecycle: () => Lifecycle;
+  /** Whether a request that has just come is one too many for this process. */
+  readonly shouldShed: () => boolean;
 }

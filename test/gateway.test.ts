@@ -39,6 +39,7 @@ async function setUp(env: Record<string, string> = {}) {
     sessions: new MemorySessionStore({ now, accessLifetimeSeconds: config.accessLifetimeSeconds }),
     keepAlive: () => {},
     lifecycle: () => lifecycle,
+    shouldShed: () => false,
   });
   const ask = (request: string, init: RequestInit = {}): Promise<Response> => {
     const [method = "", path = ""] = request.split(" ", 2);

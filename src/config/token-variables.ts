@@ -60,7 +60,11 @@ const PEM = /^-----BEGIN ([A-Z ]+)-----\s+([A-Za-z0-9+/=\s]+)\s-----END \1-----$
 
 function readKey(read: VariableReader, name: string, kinds: readonly KeyKind[], what: string): PemKey | undefined {
   // A file of variables has one line a variable, so line breaks are often written as two characters.
-  const text = read.optionalText(name)?.replaceAll("\\n", "\n").replaceAll(/\\r|\r/g, "").trim();
+  const text = read
+    .optionalText(name)
+    ?.replaceAll("\\n", "\n")
+    .replaceAll(/\\r|\r/g, "")
+    .trim();
   if (text === undefined) return undefined;
   const [, label = "", base64 = ""] = PEM.exec(text) ?? [];
   const der = hexOf(base64);

@@ -1,5 +1,5 @@
 import type { Caller, RequestContext } from "../context.ts";
-import { type GatewayError, toGatewayError } from "../errors.ts";
+import { GatewayError, toGatewayError } from "../errors.ts";
 import type { GatewayMetrics } from "../telemetry/gateway-metrics.ts";
 import type { Logger, LogLevel } from "../telemetry/logger.ts";
 import { logLateFailure, logRequest } from "./access-log.ts";
@@ -32,6 +32,8 @@ export interface ExchangeDependencies {
   readonly now: () => number;
   /** What one request may wait for in all. */
   readonly timeoutMs: number;
+  /** Whether a request that has just come is one too many. */
+  readonly shouldShed: () => boolean;
 }
 
 export interface ExchangeRoute {
@@ -39,6 +41,8 @@ export interface ExchangeRoute {
   readonly label: string;
   /** Probes come every few seconds and are logged at this level. */
   readonly level?: LogLevel;
+  /** Also by a process that is overloaded: a probe that it does not answer would have it restarted. */
+  readonly alwaysServed?: boolean;
 }
 
 /**
@@ -46,7 +50,7 @@ export interface ExchangeRoute {
  * every answer has, and the one place where an error becomes an answer.
  */
 export function createExchanges(dependencies: ExchangeDependencies): (route: ExchangeRoute) => RunExchange {
-  const { logger, metrics, cors, now, timeoutMs } = dependencies;
+  const { logger, metrics, cors, now, timeoutMs, shouldShed } = dependencies;
 
   const begin = (request: Request, notes: Record<string, unknown>): Exchange => {
     const requestId = requestIdOf(request.headers);
@@ -68,7 +72,7 @@ export function createExchanges(dependencies: ExchangeDependencies): (route: Exc
     return exchange;
   };
 
-  return ({ label: route, level = "info" }) => {
+  return ({ label: route, level = "info", alwaysServed = false }) => {
     const record = createRequestRecorder(metrics, route);
 
     return async (request, answer) => {
@@ -79,6 +83,7 @@ export function createExchanges(dependencies: ExchangeDependencies): (route: Exc
       let response: Response;
       let failure: GatewayError | undefined;
       try {
+        if (!alwaysServed && shouldShed()) throw overloaded();
         response = await answer(exchange);
       } catch (thrown) {
         failure = toGatewayError(thrown);
@@ -96,6 +101,10 @@ export function createExchanges(dependencies: ExchangeDependencies): (route: Exc
       return response;
     };
   };
+}
+
+function overloaded(): GatewayError {
+  return new GatewayError("SERVICE_UNAVAILABLE", "The gateway has too much to do.", { retryAfterSeconds: 1 });
 }
 
 const MAX_PATH_LENGTH = 1_024;

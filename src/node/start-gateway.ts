@@ -9,6 +9,7 @@ import { createLogger, type Logger } from "../telemetry/logger.ts";
 import { HTTP1_LIMITS, limitConnections } from "./net/http-limits.ts";
 import { listen } from "./net/listen.ts";
 import { openLog } from "./open-log.ts";
+import { startOverloadGuard } from "./overload.ts";
 import { createNodeTransports } from "./transports.ts";
 
 export interface StartOptions {
@@ -34,6 +35,7 @@ export async function startGateway({ env, writeLog = openLog() }: StartOptions):
   const config = loadConfig(env, { protocol: "grpc" });
   const logger = createLogger({ level: config.logLevel, write: writeLog, now: Date.now });
   const { transports, close } = createNodeTransports(config.services, config);
+  const overload = startOverloadGuard();
   let lifecycle: Lifecycle = "starting";
   const background = new Set<Promise<void>>();
   const gateway = await createGateway(config, {
@@ -47,6 +49,7 @@ export async function startGateway({ env, writeLog = openLog() }: StartOptions):
       void work.finally(() => background.delete(work));
     },
     lifecycle: () => lifecycle,
+    shouldShed: overload.shouldShed,
   });
   const answer = async (request: Request) => {
     const response = await gateway.fetch(request);
@@ -75,6 +78,7 @@ export async function startGateway({ env, writeLog = openLog() }: StartOptions):
       const drained = await drain(server, config.shutdownGraceMs);
       await Promise.all(background);
       close();
+      overload.stop();
       return drained;
     },
   };

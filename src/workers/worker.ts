@@ -27,6 +27,8 @@ async function build(bindings: Bindings): Promise<Gateway> {
     sessions: new MemorySessionStore({ now: Date.now, accessLifetimeSeconds: config.accessLifetimeSeconds }),
     keepAlive: (work) => waitUntil(work),
     lifecycle: () => "ready",
+    // Cloudflare starts more isolates by itself, and a request of one waits for no other's CPU.
+    shouldShed: () => false,
   });
   if (gateway !== undefined) return gateway;
   const missing = missingObjects(bindings);

@@ -18,12 +18,19 @@ interface Asked {
   readonly route?: ExchangeRoute;
 }
 
-function setUp() {
+function setUp({ shed = false } = {}) {
   const lines: string[] = [];
   const metrics = createGatewayMetrics();
   const logger = createLogger({ level: "debug", write: (line) => lines.push(line), now: () => NOW_MS });
   const cors = createCors(["https://app.example.com"]);
-  const exchanges = createExchanges({ logger, metrics, cors, now: () => NOW_MS, timeoutMs: 30_000 });
+  const exchanges = createExchanges({
+    logger,
+    metrics,
+    cors,
+    now: () => NOW_MS,
+    timeoutMs: 30_000,
+    shouldShed: () => shed,
+  });
   const ask = async (answer: (exchange: Exchange) => Promise<Response>, asked: Asked = {}) => {
     const { url = "http://gateway.test/api/v1/tasks/t-1", method = "GET", headers = {}, route = ROUTE } = asked;
     return exchanges(route)(new Request(url, { method, headers }), answer);
@@ -294,6 +301,24 @@ describe("the line that a request leaves", () => {
     }
     expect(lines).toHaveLength(3);
     expect(lines.join()).not.toContain("hunter2");
+  });
+});
+
+describe("while there is too much to do", () => {
+  test("a request is 503 at once, and says when to come back", async () => {
+    const { ask } = setUp({ shed: true });
+    let served = false;
+    const answer = await ask(async () => {
+      served = true;
+      return Response.json({});
+    });
+    expect([answer.status, answer.headers.get("Retry-After"), served]).toEqual([503, "1", false]);
+    expect(await answer.json()).toMatchObject({ code: "SERVICE_UNAVAILABLE" });
+  });
+
+  test("a probe is answered all the same", async () => {
+    const { ask } = setUp({ shed: true });
+    expect((await ask(fine, { route: { label: "/health/live", alwaysServed: true } })).status).toBe(200);
   });
 });
 

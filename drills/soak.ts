@@ -1,0 +1,80 @@
+import { createHmac, randomUUID } from "node:crypto";
+import { setTimeout as wait } from "node:timers/promises";
+import { atMost, type Drill } from "./drill.ts";
+import { startLoad } from "./load.ts";
+import type { GatewayProcess, Stage } from "./stage.ts";
+
+const MINUTES = Number(process.env.SOAK_MINUTES ?? 10);
+/** What has been filled once (caches, maps at their bounds, compiled code) is not growth: a third is for that. */
+const WARM_UP_SHARE = 0.3;
+const SAMPLE_MS = 5_000;
+
+interface Sample {
+  readonly atMinutes: number;
+  readonly residentMiB: number;
+  readonly openFiles: number;
+}
+
+/** R-29. */
+export const soak: Drill = {
+  name: "soak",
+  about: `R-29: a new identity with every request, and a service that is away for one moment in twenty, for SOAK_MINUTES (${MINUTES})`,
+  stage: { redis: true },
+  async run(stage) {
+    const token = () => newIdentity(stage);
+    const requests = [
+      { name: "task", method: "GET", path: `/api/v1/tasks/${stage.taskId}`, token },
+      { name: "developers", method: "GET", path: "/api/v1/users/developers", token },
+      { name: "nowhere", method: "GET", path: "/nowhere" },
+    ] as const;
+    const load = startLoad(() => stage.gateways, requests, 300);
+    load.phase("soak");
+    const samples = stage.processes.map((): Sample[] => []);
+    const startedAt = performance.now();
+    const minutes = () => (performance.now() - startedAt) / 60_000;
+    while (minutes() < MINUTES) {
+      await stage.services.tasks.set("refuse");
+      await wait(SAMPLE_MS / 20);
+      await stage.services.tasks.set("none");
+      await wait((SAMPLE_MS * 19) / 20);
+      for (const [index, process] of stage.processes.entries()) samples[index]!.push(sampleOf(process, minutes()));
+    }
+    const sightings = await load.stop();
+    const settled = samples.map((each) => each.filter(({ atMinutes }) => atMinutes > MINUTES * WARM_UP_SHARE));
+    const slopes = settled.map((each) => slopeOf(each.map(({ atMinutes, residentMiB }) => [atMinutes, residentMiB])));
+    const files = settled.map((each) => each.at(-1)!.openFiles - each[0]!.openFiles);
+    const blamed = sightings.filter(({ status }) => status === undefined || status === 500);
+    return {
+      sightings,
+      verdicts: [
+        atMost("processes that ended", stage.processes.filter((each) => each.exitCode() !== undefined).length, 0),
+        atMost("answers that blame the gateway, or none", blamed.length, 0),
+        atMost("resident memory grows, per minute", Number(Math.max(...slopes).toFixed(2)), 1, " MiB"),
+        // The load's own connections and a reconnection come and go.
+        atMost("open files grow", Math.max(...files), 50),
+      ],
+    };
+  },
+};
+
+function sampleOf(process: GatewayProcess, atMinutes: number): Sample {
+  return { atMinutes, residentMiB: process.residentMiB(), openFiles: process.openFiles() };
+}
+
+/** The least-squares slope. */
+function slopeOf(points: readonly (readonly [x: number, y: number])[]): number {
+  const meanX = points.reduce((sum, [x]) => sum + x, 0) / points.length;
+  const meanY = points.reduce((sum, [, y]) => sum + y, 0) / points.length;
+  const covariance = points.reduce((sum, [x, y]) => sum + (x - meanX) * (y - meanY), 0);
+  return covariance / points.reduce((sum, [x]) => sum + (x - meanX) ** 2, 0);
+}
+
+/** A token of somebody who has never been here. Signed as the gateways do. */
+function newIdentity({ secret }: Stage): string {
+  const part = (content: object) => Buffer.from(JSON.stringify(content)).toString("base64url");
+  const now = Math.floor(Date.now() / 1000);
+  const claims = { iss: "devmatch-gateway", aud: "devmatch", sub: `usr_${randomUUID()}`, role: "DEVELOPER" };
+  const times = { sid: randomUUID(), jti: randomUUID(), iat: now, exp: now + 3_600 };
+  const content = `${part({ alg: "HS256", typ: "at+jwt" })}.${part({ ...claims, ...times })}`;
+  return `${content}.${createHmac("sha256", secret).update(content).digest("base64url")}`;
+}
