@@ -28,6 +28,7 @@ import { createTasksService } from "./services/tasks.ts";
 import { createUsersService } from "./services/users.ts";
 import { createGatewayMetrics } from "./telemetry/gateway-metrics.ts";
 import { createLogger, describeError } from "./telemetry/logger.ts";
+import { createSharedMetrics, ownMetrics } from "./telemetry/shared-metrics.ts";
 import { probeGrpc } from "./upstream/health-probes.ts";
 import { createPlatform } from "./upstream/platform.ts";
 import { createPresenceClient } from "./upstream/presence-client.ts";
@@ -47,6 +48,9 @@ export async function createGateway(config: Config, ports: Ports): Promise<Gatew
   const { upstreamTimeoutMs: timeoutMs, maxBodyBytes: maxBytes } = config;
   const logger = createLogger({ level: config.logLevel, write: ports.writeLog, now });
   const metrics = createGatewayMetrics();
+  const { registry } = metrics;
+  const { metricsLedger: ledger, keepAlive } = ports;
+  const exposition = ledger ? createSharedMetrics({ registry, ledger, keepAlive, now, logger }) : ownMetrics(registry);
   const cors = createCors(config.corsOrigins);
   const exchanges = createExchanges({ logger, metrics, cors, now, timeoutMs, shouldShed: ports.shouldShed });
 
@@ -137,9 +141,11 @@ export async function createGateway(config: Config, ports: Ports): Promise<Gatew
     const headers = { "Content-Type": "application/jwk-set+json", "Cache-Control": "public, max-age=300" };
     return new Response(keySet, { headers });
   });
-  operation({ label: "/metrics", level: "debug" }, ({ headers }) => {
+  operation({ label: "/metrics", level: "debug" }, async ({ headers }) => {
     demandMetricsToken(headers, config.metricsToken);
-    return new Response(metrics.render(), { headers: { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" } });
+    return new Response(await exposition.text(), {
+      headers: { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" },
+    });
   });
 
   mountRoutes(app, httpBindings([...implementations.keys()]), serve);
@@ -157,5 +163,11 @@ export async function createGateway(config: Config, ports: Ports): Promise<Gatew
     }),
   );
 
-  return { fetch: (request) => app.fetch(request) };
+  return {
+    async fetch(request) {
+      const response = await app.fetch(request);
+      exposition.afterRequest();
+      return response;
+    },
+  };
 }

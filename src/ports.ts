@@ -1,5 +1,6 @@
 import type { Transport } from "@connectrpc/connect";
 import type { SessionStore } from "./identity/session-store.ts";
+import type { MetricsLedger } from "./telemetry/metrics-ledger.ts";
 import type { UpstreamService } from "./upstream/services.ts";
 
 /** Where the process stands: it takes requests off the balancer's hands only while it is ready. */
@@ -21,4 +22,6 @@ export interface Ports {
   readonly lifecycle: () => Lifecycle;
   /** Whether a request that has just come is one too many for this process. */
   readonly shouldShed: () => boolean;
+  /** Where many isolates add up their metrics; none where the process is scraped by itself. */
+  readonly metricsLedger?: MetricsLedger;
 }

@@ -27,7 +27,10 @@ export function createGatewayMetrics() {
       "gateway_circuit_breaker_state",
       "Circuit breaker of a service: 0 closed, 1 open, 2 half-open.",
       ["service"],
+      // Half-open before open before closed: what is not well anywhere is what an alert is for.
+      "max",
     ),
+    registry,
     render: () => registry.render(),
   };
 }

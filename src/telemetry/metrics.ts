@@ -21,61 +21,127 @@ export interface Family<Series, Label extends string> {
   labels(values: Readonly<Record<Label, string>>): Series;
 }
 
-interface Rendered {
-  render(lines: string[]): void;
+/** What the value of many isolates' gauges is: all of them together, or the greatest. */
+export type GaugeMerge = "sum" | "max";
+
+/**
+ * One series and its numbers, as they travel between isolates. `metric` is the name, and for a histogram its bounds too:
+ * numbers for other bounds, of a version before or after this one, are not this metric's. `labels` is the text that
+ * stands between the braces. `numbers` has the one value, or a histogram's sum and then its buckets, each for itself.
+ */
+export interface MetricsSample {
+  readonly metric: string;
+  readonly labels: string;
+  readonly numbers: readonly number[];
+}
+
+export interface GaugeSample extends MetricsSample {
+  readonly merge: GaugeMerge;
 }
 
 /** All metrics of one process or isolate. */
 export class MetricsRegistry {
-  readonly #families: Rendered[] = [];
+  readonly #families: Metric[] = [];
 
   counter<Label extends string>(name: string, help: string, labelNames: readonly Label[]): Family<Counter, Label> {
-    return this.#add(new LabelledFamily(name, help, "counter", labelNames, () => new Value()));
+    return this.#add(new LabelledFamily({ name, help, type: "counter", labelNames, make: () => new Value() }));
   }
 
-  gauge<Label extends string>(name: string, help: string, labelNames: readonly Label[]): Family<Gauge, Label> {
-    return this.#add(new LabelledFamily(name, help, "gauge", labelNames, () => new Value()));
+  gauge<Label extends string>(
+    name: string,
+    help: string,
+    labelNames: readonly Label[],
+    merge: GaugeMerge = "sum",
+  ): Family<Gauge, Label> {
+    return this.#add(new LabelledFamily({ name, help, type: "gauge", labelNames, merge, make: () => new Value() }));
   }
 
   histogram<Label extends string>(
     name: string,
     help: string,
     labelNames: readonly Label[],
-    buckets: readonly number[],
+    bounds: readonly number[],
   ): Family<Histogram, Label> {
-    return this.#add(new LabelledFamily(name, help, "histogram", labelNames, () => new Buckets(buckets)));
+    const make = () => new Buckets(bounds);
+    return this.#add(new LabelledFamily({ name, help, type: "histogram", labelNames, bounds, make }));
   }
 
-  /** The text that Prometheus scrapes. */
-  render(): string {
+  /** Every series as it stands. */
+  samples(): readonly MetricsSample[] {
+    return this.#families.flatMap((family) => family.samples());
+  }
+
+  /**
+   * What counters and histograms have gained since this was last called. Whoever takes it keeps it: it is not handed
+   * out again. A series that is new is there even at zero, so that its first increase is seen as one.
+   */
+  takeGains(): readonly MetricsSample[] {
+    return this.#families.filter(({ merge }) => merge === undefined).flatMap((family) => family.takeGains());
+  }
+
+  gauges(): readonly GaugeSample[] {
+    return this.#families.flatMap((family) => {
+      const { merge } = family;
+      return merge === undefined ? [] : family.samples().map((sample) => ({ ...sample, merge }));
+    });
+  }
+
+  /** The text that Prometheus scrapes, of our own series or of these; what is no metric of ours is left out. */
+  render(samples: readonly MetricsSample[] = this.samples()): string {
+    const byMetric = Map.groupBy(samples, ({ metric }) => metric);
     const lines: string[] = [];
-    for (const family of this.#families) family.render(lines);
+    for (const family of this.#families) family.render(byMetric.get(family.metric) ?? [], lines);
     return `${lines.join("\n")}\n`;
   }
 
-  #add<F extends Rendered>(family: F): F {
+  #add<F extends Metric>(family: F): F {
     this.#families.push(family);
     return family;
   }
 }
 
-interface Series {
-  /** Adds this series' sample lines; `labels` is `a="b",c="d"` or empty. */
-  render(name: string, labels: string, lines: string[]): void;
+interface Metric {
+  /** As in its samples. */
+  readonly metric: string;
+  /** Only gauges have one. */
+  readonly merge: GaugeMerge | undefined;
+  samples(): readonly MetricsSample[];
+  takeGains(): readonly MetricsSample[];
+  render(samples: readonly MetricsSample[], lines: string[]): void;
 }
 
-class LabelledFamily<S extends Series, Label extends string> implements Family<S, Label>, Rendered {
-  readonly #name: string;
+interface Series {
+  numbers(): readonly number[];
+}
+
+interface FamilyOptions<S extends Series, Label extends string> {
+  readonly name: string;
+  readonly help: string;
+  readonly type: "counter" | "gauge" | "histogram";
+  readonly labelNames: readonly Label[];
+  readonly merge?: GaugeMerge;
+  /** Of a histogram. */
+  readonly bounds?: readonly number[];
+  readonly make: () => S;
+}
+
+class LabelledFamily<S extends Series, Label extends string> implements Family<S, Label>, Metric {
+  readonly metric: string;
+  readonly merge: GaugeMerge | undefined;
   readonly #head: readonly string[];
   readonly #labelNames: readonly Label[];
   readonly #make: () => S;
+  readonly #renderSeries: SeriesLines;
   readonly #series = new Map<string, S>();
+  readonly #taken = new Map<string, readonly number[]>();
 
-  constructor(name: string, help: string, type: string, labelNames: readonly Label[], make: () => S) {
-    this.#name = name;
+  constructor({ name, help, type, labelNames, merge, bounds, make }: FamilyOptions<S, Label>) {
+    this.metric = bounds === undefined ? name : [name, ...bounds].join(" ");
+    this.merge = merge;
     this.#head = [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`];
     this.#labelNames = labelNames;
     this.#make = make;
+    this.#renderSeries = bounds === undefined ? valueLines(name) : bucketLines(name, bounds);
     // A metric without labels has its one series from the start, at zero.
     if (labelNames.length === 0) this.#series.set("", make());
   }
@@ -90,9 +156,25 @@ class LabelledFamily<S extends Series, Label extends string> implements Family<S
     return series;
   }
 
-  render(lines: string[]): void {
+  samples(): readonly MetricsSample[] {
+    return [...this.#series].map(([labels, series]) => ({ metric: this.metric, labels, numbers: series.numbers() }));
+  }
+
+  takeGains(): readonly MetricsSample[] {
+    const gains: MetricsSample[] = [];
+    for (const { metric, labels, numbers } of this.samples()) {
+      const taken = this.#taken.get(labels);
+      const gained = taken === undefined ? numbers : numbers.map((number, index) => number - taken[index]!);
+      if (taken !== undefined && gained.every((gain) => gain === 0)) continue;
+      gains.push({ metric, labels, numbers: gained });
+      this.#taken.set(labels, numbers);
+    }
+    return gains;
+  }
+
+  render(samples: readonly MetricsSample[], lines: string[]): void {
     lines.push(...this.#head);
-    for (const [labels, series] of this.#series) series.render(this.#name, labels, lines);
+    for (const { labels, numbers } of samples) this.#renderSeries(labels, numbers, lines);
   }
 }
 
@@ -111,8 +193,8 @@ class Value implements Counter, Gauge, Series {
     this.#value = value;
   }
 
-  render(name: string, labels: string, lines: string[]): void {
-    lines.push(`${name}${braced(labels)} ${numberText(this.#value)}`);
+  numbers(): readonly number[] {
+    return [this.#value];
   }
 }
 
@@ -134,17 +216,29 @@ class Buckets implements Histogram, Series {
     this.#sum += value;
   }
 
-  render(name: string, labels: string, lines: string[]): void {
+  numbers(): readonly number[] {
+    return [this.#sum, ...this.#counts];
+  }
+}
+
+/** Adds a series' sample lines; `labels` is `a="b",c="d"` or empty. */
+type SeriesLines = (labels: string, numbers: readonly number[], lines: string[]) => void;
+
+function valueLines(name: string): SeriesLines {
+  return (labels, [value = 0], lines) => lines.push(`${name}${braced(labels)} ${numberText(value)}`);
+}
+
+function bucketLines(name: string, bounds: readonly number[]): SeriesLines {
+  const limits = [...bounds.map(String), "+Inf"];
+  return (labels, [sum = 0, ...counts], lines) => {
     const prefix = labels === "" ? "" : `${labels},`;
     let total = 0;
-    this.#bounds.forEach((bound, index) => {
-      total += this.#counts[index]!;
-      lines.push(`${name}_bucket{${prefix}le="${bound}"} ${total}`);
+    limits.forEach((limit, index) => {
+      total += counts[index] ?? 0;
+      lines.push(`${name}_bucket{${prefix}le="${limit}"} ${total}`);
     });
-    total += this.#counts[this.#bounds.length]!;
-    lines.push(`${name}_bucket{${prefix}le="+Inf"} ${total}`);
-    lines.push(`${name}_sum${braced(labels)} ${numberText(this.#sum)}`, `${name}_count${braced(labels)} ${total}`);
-  }
+    lines.push(`${name}_sum${braced(labels)} ${numberText(sum)}`, `${name}_count${braced(labels)} ${total}`);
+  };
 }
 
 function braced(labels: string): string {

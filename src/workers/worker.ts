@@ -5,6 +5,7 @@ import { MemorySessionStore } from "../identity/memory-session-store.ts";
 import { createRefusingGateway } from "../refusing-gateway.ts";
 import { createLogger, describeError } from "../telemetry/logger.ts";
 import { type Bindings, missingObjects, variablesOf } from "./bindings.ts";
+import { createMetricsLedger } from "./metrics-totals.ts";
 import { createWorkersTransports } from "./transports.ts";
 import { writeLog } from "./write-log.ts";
 
@@ -29,6 +30,7 @@ async function build(bindings: Bindings): Promise<Gateway> {
     lifecycle: () => "ready",
     // Cloudflare starts more isolates by itself, and a request of one waits for no other's CPU.
     shouldShed: () => false,
+    metricsLedger: createMetricsLedger(bindings.METRICS_TOTALS),
   });
   if (gateway !== undefined) return gateway;
   const missing = missingObjects(bindings);
