@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { rm, writeFile } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -33,7 +33,9 @@ export async function startWorker(
 ): Promise<RunningWorker> {
   startedSoFar += 1;
   const configPath = join(bundle.directory, `config-${process.pid}-${startedSoFar}.capnp`);
-  await writeFile(configPath, configOf(bundle, { ...bundle.variables, ...variables }));
+  const objectsPath = join(bundle.directory, `objects-${process.pid}-${startedSoFar}`);
+  await mkdir(objectsPath);
+  await writeFile(configPath, configOf(bundle, { ...bundle.variables, ...variables }, objectsPath));
   const child = spawn(workerdPath(), ["serve", configPath, "--control-fd=3"], {
     stdio: ["ignore", "pipe", "pipe", "pipe"],
   });
@@ -54,6 +56,7 @@ export async function startWorker(
       // At once: workerd would wait for what its clients keep open.
       child.kill("SIGKILL");
       await ended;
+      await rm(objectsPath, { recursive: true });
     },
   };
 }
@@ -74,7 +77,7 @@ function workerdPath(): string {
 }
 
 /** Workerd's configuration. What wrangler.toml says of the Worker stands in the bundle; nothing else is made up here. */
-function configOf(bundle: WorkerBundle, variables: Readonly<Record<string, string>>): string {
+function configOf(bundle: WorkerBundle, variables: Readonly<Record<string, string>>, objectsPath: string): string {
   const { main, modules, compatibilityDate, compatibilityFlags, objects } = bundle;
   // The first is the entry.
   const ordered = [main, ...modules.filter((name) => name !== main)];
@@ -83,6 +86,7 @@ const config :Workerd.Config = (
   services = [
     (name = "gateway", worker = .gateway),
     (name = "internet", network = (allow = ["public", "private", "local"], tlsOptions = (trustBrowserCas = true))),
+    (name = "objects", disk = (path = ${text(objectsPath)}, writable = true)),
   ],
   sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "gateway")],
 );
@@ -99,7 +103,8 @@ const gateway :Workerd.Worker = (
   durableObjectNamespaces = [
     ${objects.map(({ className }) => `(className = ${text(className)}, uniqueKey = ${text(className)}, enableSql = true),`).join("\n    ")}
   ],
-  durableObjectStorage = (inMemory = void),
+  # In memory, objects have no SQL.
+  durableObjectStorage = (localDisk = "objects"),
 );
 `;
 }
