@@ -48,6 +48,20 @@ describe("/metrics of the Worker", () => {
   });
 });
 
+test("what an isolate has counted reaches the object in the background, without a scrape", async () => {
+  const labels = 'method="HEAD",route="/health/live",status="200"';
+  const reported = async () => {
+    const totals = await theObject().read();
+    return totals.find((each) => each.metric === "gateway_requests_total" && each.labels === labels)?.numbers[0] ?? 0;
+  };
+  const before = await reported();
+  for (let each = 0; each < 3; each++) {
+    await exports.default.fetch("http://gateway.test/health/live", { method: "HEAD" });
+  }
+  // Some ten seconds after the first request since the last report.
+  await vi.waitFor(async () => expect(await reported()).toBe(before + 3), { timeout: 25_000, interval: 250 });
+});
+
 test("no healthy request calls the object: of a thousand, none", async () => {
   await get("/health/live");
   const add = vi.spyOn(MetricsTotals.prototype, "add");
