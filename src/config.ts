@@ -31,6 +31,9 @@ export interface Config {
   readonly logLevel: LogLevel;
   /** Undefined: anyone may read /metrics. */
   readonly metricsToken: string | undefined;
+  /** Where errors that are bugs of ours are reported; undefined: nowhere. */
+  readonly sentryDsn: string | undefined;
+  readonly sentryEnvironment: string | undefined;
   /** Node only. */
   readonly host: string;
   /** Node only; 0 lets the system choose. */
@@ -82,6 +85,8 @@ export function loadConfig(env: Environment, defaults: ConfigDefaults): Config {
     corsOrigins: read.origins("CORS_ORIGINS", "http://localhost:3000,http://localhost:5173,http://localhost"),
     logLevel: read.oneOf("LOG_LEVEL", ["debug", "info", "warn", "error"], "info"),
     metricsToken: read.bearerToken("METRICS_TOKEN"),
+    sentryDsn: read.sentryDsn("SENTRY_DSN"),
+    sentryEnvironment: read.sentryEnvironment("SENTRY_ENVIRONMENT"),
     host: read.text("GATEWAY_HOST", "0.0.0.0"),
     port: read.wholeNumber("GATEWAY_PORT", 8000, 0, 65_535),
     shutdownDelayMs: wholeUnits(read.duration("SHUTDOWN_DELAY", 1, "seconds", 60, { zero: true }) * 1000),

@@ -26,6 +26,7 @@ import { createDetailedHealth, shallowHealth } from "./services/health.ts";
 import { createMatchingService } from "./services/matching.ts";
 import { createTasksService } from "./services/tasks.ts";
 import { createUsersService } from "./services/users.ts";
+import { NO_ERROR_REPORTS } from "./telemetry/error-reports.ts";
 import { createGatewayMetrics } from "./telemetry/gateway-metrics.ts";
 import { createLogger, describeError } from "./telemetry/logger.ts";
 import { createSharedMetrics, ownMetrics } from "./telemetry/shared-metrics.ts";
@@ -52,7 +53,8 @@ export async function createGateway(config: Config, ports: Ports): Promise<Gatew
   const { metricsLedger: ledger, keepAlive } = ports;
   const exposition = ledger ? createSharedMetrics({ registry, ledger, keepAlive, now, logger }) : ownMetrics(registry);
   const cors = createCors(config.corsOrigins);
-  const exchanges = createExchanges({ logger, metrics, cors, now, timeoutMs, shouldShed: ports.shouldShed });
+  const { shouldShed, errorReporter = NO_ERROR_REPORTS } = ports;
+  const exchanges = createExchanges({ logger, metrics, cors, now, timeoutMs, shouldShed, errorReporter });
 
   const { presenceUrl, bridgeSecret } = config;
   const presence = createPresenceClient({ url: presenceUrl, fetch: ports.fetch, bridgeSecret, metrics, logger });

@@ -1,5 +1,6 @@
 import type { Transport } from "@connectrpc/connect";
 import type { SessionStore } from "./identity/session-store.ts";
+import type { ErrorReporter } from "./telemetry/error-reports.ts";
 import type { MetricsLedger } from "./telemetry/metrics-ledger.ts";
 import type { UpstreamService } from "./upstream/services.ts";
 
@@ -24,4 +25,6 @@ export interface Ports {
   readonly shouldShed: () => boolean;
   /** Where many isolates add up their metrics; none where the process is scraped by itself. */
   readonly metricsLedger?: MetricsLedger;
+  /** Hears of errors that are bugs of ours; nobody unless told. */
+  readonly errorReporter?: ErrorReporter;
 }

@@ -49,6 +49,8 @@ test("with nothing but a secret, everything has the contract's default (section 
     corsOrigins: ["http://localhost:3000", "http://localhost:5173", "http://localhost"],
     logLevel: "info",
     metricsToken: undefined,
+    sentryDsn: undefined,
+    sentryEnvironment: undefined,
     host: "0.0.0.0",
     port: 8000,
     shutdownDelayMs: 1_000,

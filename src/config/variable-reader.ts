@@ -76,6 +76,25 @@ export class VariableReader {
     return this.#wrong(name, "must be printable ASCII without spaces, so that a header can carry it", undefined);
   }
 
+  /** As Sentry shows it: `https://key@host/42`. The old form with a secret key in it is refused. */
+  sentryDsn(name: string): string | undefined {
+    const value = this.optionalText(name);
+    if (value === undefined) return undefined;
+    const url = URL.canParse(value) ? new URL(value) : undefined;
+    const http = url?.protocol === "http:" || url?.protocol === "https:";
+    const shape =
+      http && /^\w+$/.test(url.username) && url.password === "" && /^(?:\/[\w-]+)*\/\d+$/.test(url.pathname);
+    if (shape && url.search === "" && url.hash === "") return value;
+    return this.#wrong(name, "must be a DSN such as https://key@sentry.example.com/42", undefined);
+  }
+
+  /** What Sentry takes as the name of an environment. */
+  sentryEnvironment(name: string): string | undefined {
+    const value = this.optionalText(name);
+    if (value === undefined || (/^[\w.-]{1,64}$/.test(value) && value !== "None")) return value;
+    return this.#wrong(name, "must be a name of letters, digits, dots and dashes, at most 64", undefined);
+  }
+
   /** `host:port` or an http(s) URL. What would be lost silently, a path, a password, is refused. */
   serviceUrl(name: string, fallback: string): string {
     const value = this.text(name, fallback);

@@ -1,5 +1,6 @@
 import type { Caller, RequestContext } from "../context.ts";
 import { GatewayError, toGatewayError } from "../errors.ts";
+import { type ErrorReporter, NO_ERROR_REPORTS } from "../telemetry/error-reports.ts";
 import type { GatewayMetrics } from "../telemetry/gateway-metrics.ts";
 import type { Logger, LogLevel } from "../telemetry/logger.ts";
 import { logLateFailure, logRequest } from "./access-log.ts";
@@ -34,6 +35,8 @@ export interface ExchangeDependencies {
   readonly timeoutMs: number;
   /** Whether a request that has just come is one too many. */
   readonly shouldShed: () => boolean;
+  /** Hears of errors that are bugs of ours. */
+  readonly errorReporter?: ErrorReporter;
 }
 
 export interface ExchangeRoute {
@@ -50,9 +53,14 @@ export interface ExchangeRoute {
  * every answer has, and the one place where an error becomes an answer.
  */
 export function createExchanges(dependencies: ExchangeDependencies): (route: ExchangeRoute) => RunExchange {
-  const { logger, metrics, cors, now, timeoutMs, shouldShed } = dependencies;
+  const { logger, metrics, cors, now, timeoutMs, shouldShed, errorReporter = NO_ERROR_REPORTS } = dependencies;
 
-  const begin = (request: Request, notes: Record<string, unknown>): Exchange => {
+  const reportBug = ({ errorCode, cause }: GatewayError, route: string, { request, requestId }: Exchange) => {
+    if (errorCode !== "INTERNAL") return;
+    errorReporter.report(cause, { kind: "request", requestId, route, method: request.method });
+  };
+
+  const begin = (route: string, request: Request, notes: Record<string, unknown>): Exchange => {
     const requestId = requestIdOf(request.headers);
     const path = pathOf(request.url);
     const exchange: Exchange = {
@@ -66,6 +74,7 @@ export function createExchanges(dependencies: ExchangeDependencies): (route: Exc
       lateProblem: (thrown) => {
         const failure = toGatewayError(thrown);
         logLateFailure(logger, exchange, failure);
+        reportBug(failure, route, exchange);
         return problemOf(failure, { requestId, instance: path });
       },
     };
@@ -78,7 +87,7 @@ export function createExchanges(dependencies: ExchangeDependencies): (route: Exc
     return async (request, answer) => {
       const started = performance.now();
       const notes: Record<string, unknown> = {};
-      const exchange = begin(request, notes);
+      const exchange = begin(route, request, notes);
       metrics.activeConnections.add(1);
       let response: Response;
       let failure: GatewayError | undefined;
@@ -87,6 +96,7 @@ export function createExchanges(dependencies: ExchangeDependencies): (route: Exc
         response = await answer(exchange);
       } catch (thrown) {
         failure = toGatewayError(thrown);
+        reportBug(failure, route, exchange);
         response = problemResponse(failure, { requestId: exchange.requestId, instance: exchange.path });
       }
       metrics.activeConnections.add(-1);

@@ -1,8 +1,6 @@
 import type { GatewayMetrics } from "../telemetry/gateway-metrics.ts";
+import { methodLabel } from "../telemetry/method-label.ts";
 import type { Counter, Histogram } from "../telemetry/metrics.ts";
-
-/** Methods that keep their name in a metric; a client can make up any other. */
-const KNOWN_METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
 
 /** Counts one answered request. */
 export type RecordRequest = (requestMethod: string, status: number, durationMs: number) => void;
@@ -12,7 +10,7 @@ export function createRequestRecorder(metrics: GatewayMetrics, route: string): R
   const requests = new Map<string, Counter>();
   const durations = new Map<string, Histogram>();
   return (requestMethod, status, durationMs) => {
-    const method = KNOWN_METHODS.has(requestMethod) ? requestMethod : "other";
+    const method = methodLabel(requestMethod);
     const key = `${method} ${status}`;
     let counter = requests.get(key);
     if (counter === undefined) {

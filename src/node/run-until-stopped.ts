@@ -1,7 +1,10 @@
+import type { ErrorReporter } from "../telemetry/error-reports.ts";
 import { describeError, type Logger } from "../telemetry/logger.ts";
 
 export interface Stoppable {
   readonly logger: Logger;
+  /** Hears of what nobody caught; `stop` waits for it. */
+  readonly errorReporter?: ErrorReporter;
   /** Answers whether everything that was running could finish. */
   stop(): Promise<boolean>;
 }
@@ -14,7 +17,7 @@ const SAME_SIGNAL_MS = 250;
  * signal ends the process at once. An error that nobody caught leaves the process in a state that nobody knows: it is
  * logged, what runs may finish, and the process ends with code 1.
  */
-export function runUntilStopped({ logger, stop }: Stoppable): void {
+export function runUntilStopped({ logger, errorReporter, stop }: Stoppable): void {
   let stoppingSinceMs: number | undefined;
 
   const end = async (reason: string, failed: boolean) => {
@@ -34,6 +37,7 @@ export function runUntilStopped({ logger, stop }: Stoppable): void {
   for (const event of ["uncaughtException", "unhandledRejection"] as const) {
     process.on(event, (error: unknown) => {
       logger.log("error", event, { error: describeError(error) });
+      errorReporter?.report(error, { kind: "process", event });
       if (stoppingSinceMs === undefined) void end(event, true);
     });
   }

@@ -5,6 +5,7 @@ import { loadConfig } from "../config.ts";
 import { createGateway } from "../gateway.ts";
 import { MemorySessionStore } from "../identity/memory-session-store.ts";
 import type { Lifecycle } from "../ports.ts";
+import { createErrorReporter, type ErrorReporter } from "../telemetry/error-reports.ts";
 import { createLogger, type Logger } from "../telemetry/logger.ts";
 import { HTTP1_LIMITS, limitConnections } from "./net/http-limits.ts";
 import { listen } from "./net/listen.ts";
@@ -23,6 +24,8 @@ export interface RunningGateway {
   /** With the port that the system chose, where it did. */
   readonly url: string;
   readonly logger: Logger;
+  /** Hears of what nobody caught. */
+  readonly errorReporter?: ErrorReporter;
   /**
    * Sends clients elsewhere for SHUTDOWN_DELAY, then takes no more requests, lets running ones finish for at most
    * SHUTDOWN_GRACE, and answers whether all of them did.
@@ -38,16 +41,27 @@ export async function startGateway({ env, writeLog = openLog() }: StartOptions):
   const overload = startOverloadGuard();
   let lifecycle: Lifecycle = "starting";
   const background = new Set<Promise<void>>();
+  const keepAlive = (work: Promise<void>) => {
+    background.add(work);
+    void work.finally(() => background.delete(work));
+  };
+  const errorReporter = createErrorReporter({
+    dsn: config.sentryDsn,
+    environment: config.sentryEnvironment,
+    runtime: "node",
+    fetch: globalThis.fetch,
+    keepAlive,
+    now: Date.now,
+    logger,
+  });
   const gateway = await createGateway(config, {
     now: Date.now,
     writeLog,
     transports,
     fetch: globalThis.fetch,
     sessions: new MemorySessionStore({ now: Date.now, accessLifetimeSeconds: config.accessLifetimeSeconds }),
-    keepAlive: (work) => {
-      background.add(work);
-      void work.finally(() => background.delete(work));
-    },
+    keepAlive,
+    errorReporter,
     lifecycle: () => lifecycle,
     shouldShed: overload.shouldShed,
   });
@@ -71,6 +85,7 @@ export async function startGateway({ env, writeLog = openLog() }: StartOptions):
   return {
     url,
     logger,
+    errorReporter,
     async stop() {
       lifecycle = "stopping";
       // A closed door is how most balancers learn that we are going, one lost request each: so we tell them first.

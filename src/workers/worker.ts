@@ -3,6 +3,7 @@ import { ConfigError, loadConfig } from "../config.ts";
 import { createGateway, type Gateway } from "../gateway.ts";
 import { MemorySessionStore } from "../identity/memory-session-store.ts";
 import { createRefusingGateway } from "../refusing-gateway.ts";
+import { createErrorReporter } from "../telemetry/error-reports.ts";
 import { createLogger, describeError } from "../telemetry/logger.ts";
 import { type Bindings, missingObjects, variablesOf } from "./bindings.ts";
 import { createMetricsLedger } from "./metrics-totals.ts";
@@ -20,13 +21,23 @@ let gateway: Gateway | undefined;
  */
 async function build(bindings: Bindings): Promise<Gateway> {
   const config = loadConfig(variablesOf(bindings), { protocol: "connect", protocols: ["connect", "grpc-web"] });
+  const keepAlive = (work: Promise<void>) => waitUntil(work);
   const built = await createGateway(config, {
     now: Date.now,
     writeLog,
     transports: createWorkersTransports(config.services, { fetch: runtimeFetch, bridgeSecret: config.bridgeSecret }),
     fetch: runtimeFetch,
     sessions: new MemorySessionStore({ now: Date.now, accessLifetimeSeconds: config.accessLifetimeSeconds }),
-    keepAlive: (work) => waitUntil(work),
+    keepAlive,
+    errorReporter: createErrorReporter({
+      dsn: config.sentryDsn,
+      environment: config.sentryEnvironment,
+      runtime: "workerd",
+      fetch: runtimeFetch,
+      keepAlive,
+      now: Date.now,
+      logger,
+    }),
     lifecycle: () => "ready",
     // Cloudflare starts more isolates by itself, and a request of one waits for no other's CPU.
     shouldShed: () => false,
