@@ -52,7 +52,7 @@ function describe(thrown: unknown): ErrorValue {
 }
 
 function className(name: string): string {
-  return /^[A-Z]\w{0,60}$/.test(name) ? name : "Error";
+  return /^[A-Z]\w{0,60}(?:Error|Exception)$/.test(name) ? name : "Error";
 }
 
 /** As V8 writes it, in Node and in workerd: `at async work (file:///srv/src/gateway.ts:10:5)`, `at node:net:1:2`. */

@@ -3,6 +3,7 @@ import { Role } from "#gen/policy/v1/policy_pb.ts";
 import { createCors } from "#src/edge/cors.ts";
 import { createExchanges, type Exchange, type ExchangeRoute } from "#src/edge/exchange.ts";
 import { authenticationError, GatewayError } from "#src/errors.ts";
+import { NO_ERROR_REPORTS } from "#src/telemetry/error-reports.ts";
 import { createGatewayMetrics } from "#src/telemetry/gateway-metrics.ts";
 import { createLogger } from "#src/telemetry/logger.ts";
 import { parsePrometheusText, type Sample } from "../telemetry/prometheus-text.ts";
@@ -18,7 +19,7 @@ interface Asked {
   readonly route?: ExchangeRoute;
 }
 
-function setUp({ shed = false } = {}) {
+function setUp({ shed = false, errorReporter = NO_ERROR_REPORTS } = {}) {
   const lines: string[] = [];
   const metrics = createGatewayMetrics();
   const logger = createLogger({ level: "debug", write: (line) => lines.push(line), now: () => NOW_MS });
@@ -30,6 +31,7 @@ function setUp({ shed = false } = {}) {
     now: () => NOW_MS,
     timeoutMs: 30_000,
     shouldShed: () => shed,
+    errorReporter,
   });
   const ask = async (answer: (exchange: Exchange) => Promise<Response>, asked: Asked = {}) => {
     const { url = "http://gateway.test/api/v1/tasks/t-1", method = "GET", headers = {}, route = ROUTE } = asked;
@@ -337,6 +339,53 @@ describe("an error after the answer's head", () => {
       ["error", "a stream broke off", "mine-1"],
       ["info", "request", "mine-1"],
     ]);
+  });
+});
+
+describe("whoever hears of bugs", () => {
+  function setUpReports() {
+    const reports: unknown[] = [];
+    const errorReporter = { report: (...told: unknown[]) => void reports.push(told) };
+    return { ...setUp({ errorReporter }), reports };
+  }
+
+  const origin = { kind: "request", requestId: "mine-1", route: "/api/v1/tasks/{task_id}", method: "GET" };
+  const headers = { "X-Request-Id": "mine-1" };
+
+  test("is told what was thrown, of which request and route", async () => {
+    const { ask, reports } = setUpReports();
+    const bug = new TypeError("x is not a function");
+    await ask(fails(bug), { headers, url: "http://gateway.test/api/v1/tasks/hunter2?token=hunter2" });
+    expect(reports).toEqual([[bug, origin]]);
+  });
+
+  test("is told of one that comes after the answer's head", async () => {
+    const { ask, reports } = setUpReports();
+    const bug = new TypeError("x is not a function");
+    const late = async (exchange: Exchange) => {
+      exchange.lateProblem(bug);
+      return Response.json({});
+    };
+    await ask(late, { headers });
+    expect(reports).toEqual([[bug, origin]]);
+  });
+
+  test.each([
+    "NOT_FOUND",
+    "AUTHENTICATION_FAILED",
+    "CANCELLED",
+    "UPSTREAM_ERROR",
+    "SERVICE_UNAVAILABLE",
+    "DEADLINE_EXCEEDED",
+  ] as const)("is not told of %s, which is nobody's bug or a service's", async (code) => {
+    const { ask, reports } = setUpReports();
+    const failure = new GatewayError(code, "No.", { cause: new TypeError("of a service") });
+    await ask(fails(failure));
+    await ask(async (exchange) => {
+      exchange.lateProblem(failure);
+      return Response.json({});
+    });
+    expect(reports).toEqual([]);
   });
 });
 
