@@ -33,7 +33,12 @@ export default defineConfig({
             miniflare: { bindings: { JWT_SECRET: "0f4d1c7b9a2e6358d7c1b0a9f8e7d6c5b4a39281" } },
           }),
         ],
-        test: { ...patience, name: "workers", include: ["test/workers/**/*.test.ts"] },
+        test: {
+          ...patience,
+          name: "workers",
+          include: ["test/workers/**/*.test.ts"],
+          globalSetup: ["test/support/provide-ingest.ts"],
+        },
       },
     ],
   },

@@ -55,9 +55,9 @@ export interface ExchangeRoute {
 export function createExchanges(dependencies: ExchangeDependencies): (route: ExchangeRoute) => RunExchange {
   const { logger, metrics, cors, now, timeoutMs, shouldShed, errorReporter = NO_ERROR_REPORTS } = dependencies;
 
-  const reportBug = ({ errorCode, cause }: GatewayError, route: string, { request, requestId }: Exchange) => {
-    if (errorCode !== "INTERNAL") return;
-    errorReporter.report(cause, { kind: "request", requestId, route, method: request.method });
+  const reportBug = (failure: GatewayError, route: string, { request, requestId }: Exchange) => {
+    if (failure.errorCode !== "INTERNAL") return;
+    errorReporter.report(failure.cause ?? failure, { kind: "request", requestId, route, method: request.method });
   };
 
   const begin = (route: string, request: Request, notes: Record<string, unknown>): Exchange => {

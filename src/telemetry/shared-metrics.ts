@@ -1,5 +1,4 @@
-import type { Logger } from "./logger.ts";
-import { describeError } from "./logger.ts";
+import { describeError, type Logger } from "./logger.ts";
 import type { MetricsRegistry } from "./metrics.ts";
 import { ISOLATE_MEMORY_MS, type MetricsBatch, type MetricsLedger, type MetricsReport } from "./metrics-ledger.ts";
 import { within } from "./within.ts";
@@ -27,13 +26,17 @@ export interface SharedMetricsOptions {
   readonly logger: Logger;
   /** How long gains are gathered before they are handed on; there is at most one report in this time. */
   readonly reportAfterMs?: number;
-  /** How long a scrape waits for the totals, and a report for its reply. A healthy request waits for neither. */
-  readonly patienceMs?: number;
+  /** How long a scrape waits for the totals. */
+  readonly scrapePatienceMs?: number;
+  /** How long a report, for which nobody waits, may take to arrive. */
+  readonly reportPatienceMs?: number;
 }
 
-/** Well below the 30 seconds for which a Worker may go on after its answer. */
+/** With the report's own time, well below the 30 seconds for which a Worker may go on after its answer. */
 const REPORT_AFTER_MS = 10_000;
-const PATIENCE_MS = 1_000;
+const REPORT_PATIENCE_MS = 5_000;
+/** Two calls to an object that may live on another continent and have to be started; Prometheus waits for 10 seconds. */
+const SCRAPE_PATIENCE_MS = 2_000;
 /** A ledger that is overloaded or gone is left alone for a while. */
 const PAUSE_AFTER_FAILURE_MS = 30_000;
 /** Reports whose reply is missing. When there are so many, gains wait in the registry, which has bounds of its own. */
@@ -51,7 +54,8 @@ const REPEAT_FOR_MS = ISOLATE_MEMORY_MS / 2;
  */
 export function createSharedMetrics(options: SharedMetricsOptions): Exposition {
   const { registry, keepAlive, now, logger } = options;
-  const { ledger, reportAfterMs = REPORT_AFTER_MS, patienceMs = PATIENCE_MS } = options;
+  const { ledger, reportAfterMs = REPORT_AFTER_MS } = options;
+  const { scrapePatienceMs = SCRAPE_PATIENCE_MS, reportPatienceMs = REPORT_PATIENCE_MS } = options;
   const merged = registry
     .gauge(
       "gateway_metrics_merged",
@@ -73,7 +77,7 @@ export function createSharedMetrics(options: SharedMetricsOptions): Exposition {
 
   const report = async () => {
     await new Promise((resolve) => setTimeout(resolve, reportAfterMs));
-    await within(patienceMs, handOn()).catch((error: unknown) => {
+    await within(reportPatienceMs, handOn()).catch((error: unknown) => {
       nextReportAtMs = now() + PAUSE_AFTER_FAILURE_MS;
       logger.log("warn", "metrics could not be handed on", { error: describeError(error) });
     });
@@ -87,7 +91,7 @@ export function createSharedMetrics(options: SharedMetricsOptions): Exposition {
   return {
     async text() {
       try {
-        return registry.render(await within(patienceMs, totals()));
+        return registry.render(await within(scrapePatienceMs, totals()));
       } catch (error) {
         logger.log("warn", "the totals of the metrics cannot be had", { error: describeError(error) });
         merged.set(0);

@@ -145,7 +145,8 @@ function startIsolate(who: string, ledger: MetricsLedger, late: MetricsBatch[]):
     now: () => nowMs,
     logger: createLogger({ level: "error", write: () => {}, now: () => 0 }),
     reportAfterMs: 0,
-    patienceMs: 20_000,
+    scrapePatienceMs: 20_000,
+    reportPatienceMs: 20_000,
   });
   return {
     who,
