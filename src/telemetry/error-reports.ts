@@ -50,10 +50,11 @@ const MAX_IN_FLIGHT = 5;
  * A report has what finds the bug: the error's class, stack and message in plain words, the request's id, route and
  * method, release, runtime and environment. It has nothing that a client or a service sent.
  *
- * Our own, against the house's rule, by figures. toucan-js is 19 KiB of a Worker's gzipped bundle and archived since
- * January 2026; wrangler can keep it out of the main module only as a file that is built before wrangler, the tests and
- * the types look for it; and most of what it adds to an event must not be sent from here. @sentry/core alone would be 3
- * KiB there, but 27 MB of memory in a process on Node. What is left of them here is one POST.
+ * Our own, against the house's rule, by figures. toucan-js 4.1.1 is 19 KiB of a Worker's gzipped bundle, half of it
+ * undone by what must not be sent from here, and its author has given it up (robertcepa/toucan-js#250); wrangler can keep
+ * it out of the main module, but only as a file that is built before wrangler, the tests and the types look for it. The
+ * parts of @sentry/core that we would use are 3 KiB there, and bring 27 MB of memory to a Node process that is not
+ * bundled. What they would do here is one POST.
  */
 export function createErrorReporter(options: ErrorReporterOptions): ErrorReporter {
   const { dsn, fetch, keepAlive, now, logger } = options;

@@ -1,6 +1,6 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { beforeEach, describe, expect, test } from "vitest";
-import { MAX_SERIES, SqliteMetricsLedger } from "../../src/workers/sqlite-metrics-ledger.ts";
+import { MAX_ISOLATES, MAX_SERIES, SqliteMetricsLedger } from "../../src/workers/sqlite-metrics-ledger.ts";
 import { metricsLedgerSuite } from "../suites/metrics-ledger-suite.ts";
 import { sharedMetricsProperty } from "../suites/shared-metrics-property.ts";
 import { freshMetricsObject, type MetricsObject } from "./metrics-objects.ts";
@@ -73,6 +73,22 @@ describe("the object's tables", () => {
       nowMs += 1;
       ledger.add({ isolate: "e", reports: [], gauges: [] });
       expect(known()).toBe(2);
+    });
+  });
+
+  test("hold so many isolates and no more, and those that were heard last", async () => {
+    const { stub } = freshMetricsObject();
+    await runInDurableObject(stub(), (_instance, { storage }) => {
+      const ledger = new SqliteMetricsLedger(storage, () => MAX_ISOLATES + 50);
+      storage.sql.exec(
+        `INSERT INTO isolates
+          WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+          SELECT 'isolate-' || i, 0, '[]', i FROM n`,
+        MAX_ISOLATES + 10,
+      );
+      ledger.add({ isolate: A, reports: [], gauges: [] });
+      const [row] = storage.sql.exec("SELECT count(*) AS count, min(seen_at_ms) AS oldest FROM isolates").toArray();
+      expect(row).toEqual({ count: MAX_ISOLATES, oldest: 12 });
     });
   });
 
