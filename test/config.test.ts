@@ -415,7 +415,7 @@ describe("an external issuer", () => {
     expect(message).not.toContain(value);
   });
 
-  test.each([
+  test.each<readonly [env: Environment, because: string]>([
     [{ JWT_JWKS_ISSUER: "https://id.example" }, "without its keys"],
     [{ JWT_JWKS_URL: URL_OF_KEYS, JWT_JWKS_ISSUER: "devmatch-gateway" }, "our own name, by default"],
     [{ JWT_JWKS_URL: URL_OF_KEYS, JWT_ISSUER: "https://id.example" }, "our own name, of the URL's origin"],

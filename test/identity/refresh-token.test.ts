@@ -19,6 +19,13 @@ describe("a refresh token", () => {
     expect(await tokens.mint(content)).toBe(await tokens.mint(content));
   });
 
+  test("is this one, here and in workerd (test/workers/keys.test.ts has the same)", async () => {
+    const tokens = await createRefreshTokens({ secret: SECRET });
+    expect(await tokens.mint({ sessionId: SESSION, generation: 1 })).toBe(
+      "0a1b2c3d-0a1b-4c2d-8e3f-0a1b2c3d4e5f.1.rFhLDBxhoPgXtzihmzfrmsOxcLCchrpWvMmp8R06bYk",
+    );
+  });
+
   test("is read by every instance that has the secret", async () => {
     const token = await (await createRefreshTokens({ secret: SECRET })).mint({ sessionId: SESSION, generation: 1 });
     expect(await (await createRefreshTokens({ secret: SECRET })).read(token)).toBeDefined();

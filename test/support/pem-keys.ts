@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from "node:crypto";
+import { generateKeyPairSync, type KeyPairKeyObjectResult } from "node:crypto";
 
 /** A pair of keys in PEM, as an operator has them. */
 export interface PemPair {
@@ -8,15 +8,17 @@ export interface PemPair {
   readonly publicKey: string;
 }
 
-const ENCODINGS = {
-  privateKeyEncoding: { type: "pkcs8", format: "pem" },
-  publicKeyEncoding: { type: "spki", format: "pem" },
-} as const;
-
 export const PEM_PAIRS = {
-  ed25519: (): PemPair => generateKeyPairSync("ed25519", ENCODINGS),
-  ed448: (): PemPair => generateKeyPairSync("ed448", ENCODINGS),
-  x25519: (): PemPair => generateKeyPairSync("x25519", ENCODINGS),
-  rsa: (): PemPair => generateKeyPairSync("rsa", { modulusLength: 2048, ...ENCODINGS }),
-  ec: (namedCurve: string): PemPair => generateKeyPairSync("ec", { namedCurve, ...ENCODINGS }),
+  ed25519: () => pemOf(generateKeyPairSync("ed25519")),
+  ed448: () => pemOf(generateKeyPairSync("ed448")),
+  x25519: () => pemOf(generateKeyPairSync("x25519")),
+  rsa: () => pemOf(generateKeyPairSync("rsa", { modulusLength: 2048 })),
+  ec: (namedCurve: string) => pemOf(generateKeyPairSync("ec", { namedCurve })),
 };
+
+function pemOf({ privateKey, publicKey }: KeyPairKeyObjectResult): PemPair {
+  return {
+    privateKey: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+    publicKey: publicKey.export({ type: "spki", format: "pem" }).toString(),
+  };
+}
