@@ -30,7 +30,7 @@ const BAD: readonly Row[] = [
   ["garbage", () => ({ token: "garbage" })],
   ["three parts of garbage", () => ({ token: "e30.e30.e30" })],
   [
-    "one that has expired",
+    "J-07: one that has expired",
     async (by) => ({ token: await by.signed(by.claims({ iat: now() - 7200, exp: now() - 3600 })) }),
   ],
   ["one with an unknown role", async (by) => ({ token: await by.signed(by.claims({ role: "SUPERUSER" })) })],
@@ -40,19 +40,56 @@ const BAD: readonly Row[] = [
   ],
   ["one with a list of roles", async (by) => ({ token: await by.signed(by.claims({ role: ["ADMIN"] })) })],
   ["one without a role", async (by) => ({ token: await by.signed(by.claims({}, "role")) })],
-  ["one without a subject", async (by) => ({ token: await by.signed(by.claims({}, "sub")) })],
-  ["one for another audience", async (by) => ({ token: await by.signed(by.claims({ aud: "somebody-else" })) })],
-  ["one of another issuer", async (by) => ({ token: await by.signed(by.claims({ iss: "somebody-else" })) })],
-  ["one of another type", async (by) => ({ token: await by.signed(by.claims(), { alg: "HS256", typ: "JWT" }) })],
+  ["J-07: one without a subject", async (by) => ({ token: await by.signed(by.claims({}, "sub")) })],
+  ["J-06: one for another audience", async (by) => ({ token: await by.signed(by.claims({ aud: "somebody-else" })) })],
+  ["J-06: one of another issuer", async (by) => ({ token: await by.signed(by.claims({ iss: "somebody-else" })) })],
+  ["J-08: one of another type", async (by) => ({ token: await by.signed(by.claims(), { alg: "HS256", typ: "JWT" }) })],
   [
-    "one that lives longer than any of ours",
+    "J-07: one that lives longer than any of ours",
     async (by) => ({ token: await by.signed(by.claims({ exp: now() + FAR })) }),
   ],
+  ["J-07: one without an end", async (by) => ({ token: await by.signed(by.claims({}, "exp")) })],
+  ["J-07: one without an id", async (by) => ({ token: await by.signed(by.claims({}, "jti")) })],
+  ["J-07: one without a beginning", async (by) => ({ token: await by.signed(by.claims({}, "iat")) })],
+  ["J-07: one whose end is text", async (by) => ({ token: await by.signed(by.claims({ exp: "2099-01-01" })) })],
   [
-    "one signed with another secret",
-    async (by) => ({ token: await forge(GOOD_HEADER, by.claims(), "another-secret-of-32-bytes-or-more") }),
+    "J-07: one that never ends, as jose has it",
+    async (by) => ({ token: await by.signed(JSON.stringify(by.claims({ exp: 0 })).replace('"exp":0', '"exp":1e400')) }),
   ],
-  ["one that is not signed", (by) => ({ token: `${part({ alg: "none", typ: "at+jwt" })}.${part(by.claims())}.` })],
+  ["J-07: one for later", async (by) => ({ token: await by.signed(by.claims({ nbf: now() + 600 })) })],
+  ["J-07: one of tomorrow", async (by) => ({ token: await by.signed(by.claims({ iat: now() + 600 })) })],
+  ["J-07: one whose subject is an object", async (by) => ({ token: await by.signed(by.claims({ sub: { id: 1 } })) })],
+  [
+    "J-07: one whose subject is two lines",
+    async (by) => ({ token: await by.signed(by.claims({ sub: "a\r\nx-user-role: ADMIN" })) }),
+  ],
+  [
+    "J-01: one of another algorithm under the same secret",
+    async (by) => ({ token: await forge({ alg: "HS512", typ: "at+jwt" }, by.claims(), by.secret, "SHA-512") }),
+  ],
+  [
+    "J-04: one with the id of a key",
+    async (by) => ({ token: await by.signed(by.claims(), { ...GOOD_HEADER, kid: "1" }) }),
+  ],
+  [
+    "J-03: one with a URL for its key",
+    async (by) => ({ token: await by.signed(by.claims(), { ...GOOD_HEADER, jku: "http://127.0.0.1:9/keys" }) }),
+  ],
+  [
+    "J-03: one with an extension that it calls critical",
+    async (by) => ({ token: await by.signed(by.claims(), { ...GOOD_HEADER, crit: ["exp"] }) }),
+  ],
+  [
+    "J-03: one signed with another secret, which it brings along",
+    async (by) => {
+      const own = "another-secret-of-32-bytes-or-more";
+      return { token: await forge({ ...GOOD_HEADER, jwk: { kty: "oct", k: part(own) } }, by.claims(), own) };
+    },
+  ],
+  [
+    "J-02: one that is not signed",
+    (by) => ({ token: `${part({ alg: "none", typ: "at+jwt" })}.${part(by.claims())}.` }),
+  ],
   [
     "another's claims under a good signature",
     async (by) => {
@@ -60,15 +97,18 @@ const BAD: readonly Row[] = [
       return { token: `${header}.${part(by.claims({ role: "ADMIN" }))}.${mac}` };
     },
   ],
-  ["a refresh token", ({ cast }) => ({ token: cast.client.refreshToken })],
-  ["a good one under another scheme", ({ cast }) => ({ headers: { authorization: `Basic ${cast.client.token}` } })],
-  ["a good one without a scheme", ({ cast }) => ({ headers: { authorization: cast.client.token } })],
+  ["J-09: a refresh token", ({ cast }) => ({ token: cast.client.refreshToken })],
   [
-    "two good ones",
+    "J-21: a good one under another scheme",
+    ({ cast }) => ({ headers: { authorization: `Basic ${cast.client.token}` } }),
+  ],
+  ["J-21: a good one without a scheme", ({ cast }) => ({ headers: { authorization: cast.client.token } })],
+  [
+    "J-21: two good ones",
     ({ cast }) => ({ headers: { authorization: `Bearer ${cast.client.token}, Bearer ${cast.client.token}` } }),
   ],
   [
-    "a good one where none is looked for",
+    "J-21: a good one where none is looked for",
     ({ cast }) => ({ headers: { cookie: `access_token=${cast.client.token}`, "x-access-token": cast.client.token } }),
   ],
 ];
@@ -100,11 +140,11 @@ export function tokenSuite(target: () => TokenTarget): void {
   };
 
   describe.each(BAD)("with %s for a token", (what, options) => {
-    test("every route that asks who calls answers 401, and all with the same words", async () => {
+    test("J-20: every route that asks who calls answers 401, and all with the same words", async () => {
       const answers = await askAll(GUARDED_ROUTES, await options(by));
       const statuses = Object.fromEntries(answers.map(([route, { status }]) => [route, status]));
       expect(statuses).toEqual(Object.fromEntries(GUARDED_ROUTES.map(({ route }) => [route, 401])));
-      const none = what === "none" || what === "a good one where none is looked for";
+      const none = what === "none" || what === "J-21: a good one where none is looked for";
       const challenge = none ? 'Bearer realm="devmatch"' : 'Bearer realm="devmatch", error="invalid_token"';
       for (const [, { headers, body }] of answers) {
         expect(body.code).toBe("AUTHENTICATION_FAILED");
@@ -154,6 +194,54 @@ export function tokenSuite(target: () => TokenTarget): void {
       expect(after.headers.get("www-authenticate")).toContain('error="invalid_token"');
       expect((await call(url, "GET /api/v1/auth/me", { token: client.token })).status).toBe(200);
     });
+  });
+
+  test("J-09: an access token refreshes nothing", async () => {
+    const { url } = target();
+    for (const token of [by.cast.client.token, await by.signed(by.claims())]) {
+      const answer = await call(url, "POST /api/v1/auth/refresh", { body: { refresh_token: token } });
+      expect(answer).toMatchObject({ status: 401, body: { code: "AUTHENTICATION_FAILED" } });
+    }
+  });
+
+  test("J-18: a token in the query is none, and is not repeated in the answer", async () => {
+    const { token } = by.cast.client;
+    const answer = await call(target().url, `GET /api/v1/auth/me?access_token=${token}`);
+    expect(answer.status).toBe(401);
+    expect(JSON.stringify([answer.body, [...answer.headers]])).not.toContain(token.split(".")[2]);
+  });
+
+  test("J-19: every answer with tokens says that nobody may keep it", async () => {
+    const { url } = target();
+    const { email, password } = by.cast.client;
+    const login = await call(url, "POST /api/v1/auth/login", { body: { email, password } });
+    const body = { refresh_token: login.body.refresh_token };
+    const refresh = await call(url, "POST /api/v1/auth/refresh", { body });
+    const register = await callRoute(url, OPEN_ROUTES[0]!, by.cast);
+    for (const { status, headers } of [login, refresh, register]) {
+      expect(status).toBeLessThan(300);
+      expect(headers.get("cache-control")).toBe("no-store");
+    }
+  });
+
+  test("J-20: who may not is told 403, and not to sign in again", async () => {
+    const { url } = target();
+    const answer = await call(url, "POST /api/v1/tasks", { token: by.cast.developer.token, body: {} });
+    expect(answer).toMatchObject({ status: 403, body: { code: "ACCESS_DENIED" } });
+    expect(answer.headers.get("www-authenticate")).toBeNull();
+  });
+
+  test.each([
+    ["GET /api/v1/admin", 404],
+    ["GET /api/v1/users", 404],
+    ["GET /api/v1", 404],
+    ["GET /", 404],
+    ["PATCH /api/v1/auth/me", 405],
+    ["DELETE /api/v1/auth/me", 405],
+    ["POST /.well-known/jwks.json", 405],
+  ])("J-23: %s is %i, with the best of tokens", async (request, status) => {
+    const token = await by.signed(by.claims({ role: "ADMIN" }));
+    expect((await call(target().url, request, { token })).status).toBe(status);
   });
 
   test("nothing that was refused has happened", async () => {
