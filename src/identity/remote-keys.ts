@@ -55,7 +55,7 @@ interface Attempt {
  * Whoever needs keys and may fetch does so itself, within its own request. Others never wait for that promise: on Workers
  * a promise belongs to the request that made it, and may never settle when that one's client goes away. They look, on
  * timers of their own, at whether the attempt is over, for as long as an attempt can take. That is the same on Node, so
- * that there is one way. Whoever has a key that fits does not wait at all.
+ * that there is one way. Of those who have a key that fits nobody waits but the one who asks whether it is still good.
  */
 export function createRemoteKeys({ url, fetch, now, keepAlive, onFailure }: RemoteKeysOptions): RemoteKeys {
   let known: KnownSet | undefined;
@@ -64,6 +64,7 @@ export function createRemoteKeys({ url, fetch, now, keepAlive, onFailure }: Remo
 
   /** A clock that was set back must not forbid fetching until it has caught up. */
   const isOlderThan = (ms: number, sinceMs: number) => now() - sinceMs >= ms || now() < sinceMs;
+  const isStale = () => known === undefined || isOlderThan(FRESH_MS, known.confirmedAtMs);
   const isRunning = () => !attempt.over && !isOlderThan(FETCH_TIMEOUT_MS, attempt.startedAtMs);
 
   const update = async (mine: Attempt): Promise<void> => {
@@ -88,17 +89,15 @@ export function createRemoteKeys({ url, fetch, now, keepAlive, onFailure }: Remo
       return known.keys.filter((key) => key.algorithm === algorithm && key.keyId === keyId);
     };
     const found = fitting();
-    const wanted = found.length === 0 || known === undefined || isOlderThan(FRESH_MS, known.confirmedAtMs);
-    if (wanted && isOlderThan(COOL_DOWN_MS, attempt.startedAtMs)) {
+    if ((found.length === 0 || isStale()) && isOlderThan(COOL_DOWN_MS, attempt.startedAtMs)) {
       attempt = { startedAtMs: now(), over: false };
       const work = update(attempt);
       keepAlive(work);
       await work;
-    } else if (found.length === 0) {
-      while (isRunning()) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-    } else {
-      return found;
+      return fitting();
     }
+    if (found.length > 0) return found;
+    while (isRunning()) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     return fitting();
   };
 

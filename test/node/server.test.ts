@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { PEM_PAIRS } from "../support/pem-keys.ts";
 import { startGatewayProcess } from "./gateway-process.ts";
 
 /** A good configuration. The grace is longer than a test may take: a process that waits for it fails. */
@@ -30,6 +31,19 @@ describe("a wrong configuration", () => {
         expect(gateway.stderr()).toMatch(/^The configuration is wrong:\n {2}JWT_SECRET must be [^\n]+\n$/);
         if (secret) expect(gateway.stderr()).not.toContain(secret);
         expect(gateway.log()).toEqual([]);
+      }),
+    );
+  });
+
+  test("R-28: of a private key, unfit or damaged, does so too", async () => {
+    const { privateKey } = PEM_PAIRS.ed25519();
+    const keys = [PEM_PAIRS.rsa().privateKey, privateKey.replace(/.{8}\n-----END/, "\n-----END")];
+    await Promise.all(
+      keys.map(async (key) => {
+        const gateway = startGatewayProcess({ ...GOOD, JWT_PRIVATE_KEY: key });
+        expect(await gateway.ended).toBe(1);
+        expect(gateway.stderr()).toMatch(/^The configuration is wrong:\n {2}JWT_PRIVATE_KEY must be [^\n]+\n$/);
+        expect(gateway.stderr()).not.toContain(key.split("\n")[1]);
       }),
     );
   });

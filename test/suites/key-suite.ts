@@ -111,6 +111,19 @@ export function keySuite(start: StartGateway): void {
     });
   });
 
+  test("J-25: the other way round: P-256 signs, Ed25519 is the previous one", async () => {
+    const gateway = await start({ JWT_PRIVATE_KEY: P256.privateKey, JWT_PRIVATE_KEY_PREVIOUS: ED25519.privateKey });
+    try {
+      const { token } = await register(gateway.url, "CLIENT");
+      expect(decodeProtectedHeader(token).alg).toBe("ES256");
+      expect((await call(gateway.url, "GET /api/v1/auth/me", { token })).status).toBe(200);
+      const { keys } = (await call(gateway.url, "GET /.well-known/jwks.json")).body;
+      expect(keys.map(({ alg }: JWK) => alg)).toEqual(["ES256", "EdDSA"]);
+    } finally {
+      await gateway.stop();
+    }
+  });
+
   test("J-25: without a private key the key set is empty", async () => {
     const gateway = await start({});
     try {
