@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { decodeJwt, decodeProtectedHeader, exportJWK, generateKeyPair, SignJWT } from "jose";
 import { describe, expect, test, vi } from "vitest";
 import { Role } from "#gen/policy/v1/policy_pb.ts";
@@ -380,4 +381,24 @@ describe("what was tampered with, or is no token", () => {
     const verified = await Promise.all(letters.map((letter) => tokens.verify(token.slice(0, -1) + letter)));
     expect(verified.filter(({ ok }) => ok)).toHaveLength(1);
   });
+});
+
+test("whatever text comes, it is refused and nothing is thrown", async () => {
+  const tokens = await accessTokens();
+  const good = await forge(GOOD_HEADER, GOOD_CLAIMS);
+  const json = fc.json({ maxDepth: 3 });
+  const text = fc.oneof(
+    fc.string({ unit: "binary", maxLength: 200 }),
+    fc.tuple(fc.base64String(), fc.base64String(), fc.base64String()).map((parts) => parts.join(".")),
+    fc.tuple(json, json, fc.base64String()).map(([header, payload, mac]) => `${part(header)}.${part(payload)}.${mac}`),
+    fc
+      .tuple(fc.nat(good.length - 1), fc.string({ minLength: 1, maxLength: 3 }))
+      .map(([at, inserted]) => good.slice(0, at) + inserted + good.slice(at)),
+  );
+  await fc.assert(
+    fc.asyncProperty(text, async (token) => {
+      expect(await tokens.verify(token)).toEqual({ ok: false, problem: expect.any(String) });
+    }),
+    { numRuns: 2_000 },
+  );
 });

@@ -265,11 +265,13 @@ describe("one fetch in 30 seconds", () => {
 });
 
 describe("which keys of a set are used", () => {
-  test.each(["RS256", "PS256", "ES256", "EdDSA"])("J-29: %s, with that algorithm alone", async (alg) => {
+  test.each(["RS256", "PS256", "ES256", "EdDSA", "Ed25519"])("J-29: %s, with that algorithm alone", async (alg) => {
     const key = await issuerKey("key", alg);
     const issuer = setUp(setOf(key));
     expect(await issuer.has(key)).toBe(true);
-    for (const other of ["RS256", "PS256", "ES256", "EdDSA", "HS256", "none", "RS384"].filter((each) => each !== alg)) {
+    for (const other of ["RS256", "PS256", "ES256", "EdDSA", "Ed25519", "HS256", "none", "RS384"].filter(
+      (each) => each !== alg,
+    )) {
       expect(await issuer.has({ kid: "key", alg: other }), other).toBe(false);
     }
   });

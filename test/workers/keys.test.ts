@@ -48,7 +48,7 @@ describe("access tokens in workerd", () => {
     await expect(created).rejects.toThrow("JWT_PRIVATE_KEY must be a key that can be used");
   });
 
-  test.each(["RS256", "PS256", "ES256", "EdDSA"])("%s of an external issuer", async (alg) => {
+  test.each(["RS256", "PS256", "ES256", "EdDSA", "Ed25519"])("%s of an external issuer", async (alg) => {
     const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true });
     const jwk = { ...(await exportJWK(publicKey)), kid: "1", alg };
     const keys = createRemoteKeys({
