@@ -18,6 +18,8 @@ export interface StartOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Takes one line of the log; standard output unless told. */
   readonly writeLog?: (line: string) => void;
+  /** Whether a request that has just come is one too many; unless told, while this process is late with everything. */
+  readonly shouldShed?: () => boolean;
 }
 
 export interface RunningGateway {
@@ -34,7 +36,7 @@ export interface RunningGateway {
 }
 
 /** Starts the gateway in this process. Rejects with a ConfigError, or with the system's error where it cannot listen. */
-export async function startGateway({ env, writeLog = openLog() }: StartOptions): Promise<RunningGateway> {
+export async function startGateway({ env, writeLog = openLog(), shouldShed }: StartOptions): Promise<RunningGateway> {
   const config = loadConfig(env, { protocol: "grpc" });
   const logger = createLogger({ level: config.logLevel, write: writeLog, now: Date.now });
   const { transports, close } = createNodeTransports(config.services, config);
@@ -63,7 +65,7 @@ export async function startGateway({ env, writeLog = openLog() }: StartOptions):
     keepAlive,
     errorReporter,
     lifecycle: () => lifecycle,
-    shouldShed: overload.shouldShed,
+    shouldShed: shouldShed ?? overload.shouldShed,
   });
   const answer = async (request: Request) => {
     const response = await gateway.fetch(request);

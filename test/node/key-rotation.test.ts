@@ -50,11 +50,13 @@ test.each(ROTATIONS)(
         env: {
           GATEWAY_HOST: "127.0.0.1",
           GATEWAY_PORT: "0",
+          SHUTDOWN_DELAY: "0",
           SHUTDOWN_GRACE: "5",
           ...UNLIMITED,
           ...serviceAddresses(platform),
           ...variables,
         },
+        shouldShed: () => false,
         writeLog: () => {},
       });
     const instances: RunningGateway[] = [await start(steps[0]!), await start(steps[0]!)];

@@ -188,7 +188,7 @@ export function keySuite(start: StartGateway): void {
     });
 
     test("100 requests at once find no keys yet: one fetch, and all are served", async () => {
-      issuer.answer((request, response) => void setTimeout(() => publishes(first)(request, response), 100));
+      issuer.answer((request, response) => void setTimeout(() => publishes(first)(request, response), 20));
       const { asked, startedAtMs } = await begin();
       const tokens = await Promise.all(Array.from({ length: 100 }, () => signedBy(first, external())));
       expect(tally(await Promise.all(tokens.map(statusOf)))).toEqual([200]);
