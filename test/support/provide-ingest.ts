@@ -4,12 +4,6 @@ import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import type { TestProject } from "vitest/node";
 
-declare module "vitest" {
-  interface ProvidedContext {
-    ingestPort: number;
-  }
-}
-
 /**
  * For tests inside workerd, which cannot listen: an ingest in Node. A DSN's path says how it behaves: `/fine/42`,
  * `/fails/42`, `/hangs/42`, `/breaks/42`. A GET of `/received/KEY` answers the bodies that came with this key.
