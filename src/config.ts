@@ -15,6 +15,11 @@ export interface ServiceAddress {
   readonly protocol: UpstreamProtocol;
 }
 
+/** How Redis is reached. */
+export type RedisAddress =
+  | { readonly kind: "tcp"; readonly url: string }
+  | { readonly kind: "upstash"; readonly url: string; readonly token: string };
+
 /** What the gateway is told from outside: checked, complete, in the units of the names. */
 export interface Config {
   readonly services: Readonly<Record<UpstreamService, ServiceAddress>>;
@@ -24,6 +29,10 @@ export interface Config {
   readonly tokens: TokenConfig;
   readonly accessLifetimeSeconds: number;
   readonly refreshLifetimeSeconds: number;
+  /** Undefined: in memory. */
+  readonly redis: RedisAddress | undefined;
+  /** The hard limit of one round trip to Redis. */
+  readonly redisTimeoutMs: number;
   /** The ceiling for everything that one request waits for. */
   readonly upstreamTimeoutMs: number;
   readonly maxBodyBytes: number;
@@ -49,6 +58,8 @@ export interface ConfigDefaults {
   readonly protocol: UpstreamProtocol;
   /** All that the runtime can speak. Every protocol unless told. */
   readonly protocols?: readonly UpstreamProtocol[];
+  /** Whether the runtime has a client for Redis over TCP. True unless told. */
+  readonly redisOverTcp?: boolean;
 }
 
 export { ConfigError } from "./config/variable-reader.ts";
@@ -80,6 +91,8 @@ export function loadConfig(env: Environment, defaults: ConfigDefaults): Config {
     tokens: readTokenVariables(read),
     accessLifetimeSeconds: wholeUnits(read.duration("JWT_EXPIRATION_HOURS", 24, "hours", 24 * 31) * 3600),
     refreshLifetimeSeconds: wholeUnits(read.duration("JWT_REFRESH_EXPIRATION_DAYS", 30, "days", 366) * 86_400),
+    redis: redisAddress(read, defaults),
+    redisTimeoutMs: wholeUnits(read.duration("REDIS_TIMEOUT", 0.05, "seconds", 10) * 1000),
     upstreamTimeoutMs: wholeUnits(read.duration("UPSTREAM_TIMEOUT", 30, "seconds", 600) * 1000),
     maxBodyBytes: read.wholeNumber("MAX_BODY_BYTES", 1_048_576, 1, 104_857_600),
     corsOrigins: read.origins("CORS_ORIGINS", "http://localhost:3000,http://localhost:5173,http://localhost"),
@@ -94,4 +107,24 @@ export function loadConfig(env: Environment, defaults: ConfigDefaults): Config {
   };
   read.finish();
   return config;
+}
+
+/** One kind of address or none. Half a pair, or both kinds, is a mistake that would otherwise show late or never. */
+function redisAddress(read: VariableReader, { redisOverTcp = true }: ConfigDefaults): RedisAddress | undefined {
+  const tcp = read.redisUrl("REDIS_URL");
+  const rest = read.optionalServiceUrl("UPSTASH_REDIS_REST_URL");
+  const token = read.bearerToken("UPSTASH_REDIS_REST_TOKEN");
+  const [hasTcp, hasRest, hasToken] = ["REDIS_URL", "UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"].map(
+    (name) => read.optionalText(name) !== undefined,
+  );
+  if (hasTcp && !redisOverTcp) {
+    read.problem("REDIS_URL", "works on Node only: use UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN");
+  } else if (hasTcp && (hasRest || hasToken)) {
+    read.problem("REDIS_URL", "and the UPSTASH_REDIS_REST_ pair exclude each other: set one of them");
+  }
+  if (hasRest && !hasToken) read.problem("UPSTASH_REDIS_REST_TOKEN", "must be set with UPSTASH_REDIS_REST_URL");
+  if (hasToken && !hasRest) read.problem("UPSTASH_REDIS_REST_URL", "must be set with UPSTASH_REDIS_REST_TOKEN");
+  if (tcp !== undefined) return { kind: "tcp", url: tcp };
+  if (rest !== undefined && token !== undefined) return { kind: "upstash", url: rest, token };
+  return undefined;
 }

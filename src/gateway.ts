@@ -13,6 +13,7 @@ import { TasksService } from "./gen/gateway/v1/tasks_pb.ts";
 import { UsersService } from "./gen/gateway/v1/users_pb.ts";
 import { Access } from "./gen/policy/v1/policy_pb.ts";
 import { createAccessTokens } from "./identity/access-token.ts";
+import { MemorySessionStore } from "./identity/memory-session-store.ts";
 import { createRefreshTokens } from "./identity/refresh-token.ts";
 import { createRemoteKeys } from "./identity/remote-keys.ts";
 import type { Ports } from "./ports.ts";
@@ -26,6 +27,8 @@ import { createDetailedHealth, shallowHealth } from "./services/health.ts";
 import { createMatchingService } from "./services/matching.ts";
 import { createTasksService } from "./services/tasks.ts";
 import { createUsersService } from "./services/users.ts";
+import { guardRedis } from "./store/guarded-redis.ts";
+import { createRedisSessionStore } from "./store/redis-session-store.ts";
 import { NO_ERROR_REPORTS } from "./telemetry/error-reports.ts";
 import { createGatewayMetrics } from "./telemetry/gateway-metrics.ts";
 import { createLogger, describeError } from "./telemetry/logger.ts";
@@ -45,7 +48,7 @@ export interface Gateway {
  * decides everything that does not depend on a request.
  */
 export async function createGateway(config: Config, ports: Ports): Promise<Gateway> {
-  const { now, sessions } = ports;
+  const { now } = ports;
   const { upstreamTimeoutMs: timeoutMs, maxBodyBytes: maxBytes } = config;
   const logger = createLogger({ level: config.logLevel, write: ports.writeLog, now });
   const metrics = createGatewayMetrics();
@@ -53,6 +56,11 @@ export async function createGateway(config: Config, ports: Ports): Promise<Gatew
   const { metricsLedger: ledger, keepAlive } = ports;
   const exposition = ledger ? createSharedMetrics({ registry, ledger, keepAlive, now, logger }) : ownMetrics(registry);
   const cors = createCors(config.corsOrigins);
+  const redis = ports.redis && guardRedis({ redis: ports.redis, now, metrics, logger });
+  const { accessLifetimeSeconds } = config;
+  const sessions = redis
+    ? await createRedisSessionStore({ redis, now, accessLifetimeSeconds })
+    : new MemorySessionStore({ now, accessLifetimeSeconds });
   const { shouldShed, errorReporter = NO_ERROR_REPORTS } = ports;
   const exchanges = createExchanges({ logger, metrics, cors, now, timeoutMs, shouldShed, errorReporter });
 
@@ -70,8 +78,12 @@ export async function createGateway(config: Config, ports: Ports): Promise<Gatew
         logger.log("warn", "the external issuer's keys were not fetched", { error: describeError(error) }),
     }),
   };
-  const lifetimeSeconds = config.accessLifetimeSeconds;
-  const accessTokens = await createAccessTokens({ ...config.tokens, external, lifetimeSeconds, now });
+  const accessTokens = await createAccessTokens({
+    ...config.tokens,
+    external,
+    lifetimeSeconds: accessLifetimeSeconds,
+    now,
+  });
   const refreshTokens = await createRefreshTokens(config.tokens);
   const authenticate = createAuthenticate(accessTokens, sessions);
   const { refreshLifetimeSeconds } = config;
@@ -124,7 +136,7 @@ export async function createGateway(config: Config, ports: Ports): Promise<Gatew
         probe: (probeMs: number) => probeGrpc(ports.transports[key], probeMs),
       })),
       { label: PRESENCE_LABEL, probe: presence.checkHealth },
-      { label: "redis" },
+      { label: "redis", ...(redis && { probe: redis.ping, breaker: redis.breaker }) },
       { label: "nats" },
     ],
     now,

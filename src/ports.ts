@@ -1,5 +1,5 @@
 import type { Transport } from "@connectrpc/connect";
-import type { SessionStore } from "./identity/session-store.ts";
+import type { Redis } from "./store/redis.ts";
 import type { ErrorReporter } from "./telemetry/error-reports.ts";
 import type { MetricsLedger } from "./telemetry/metrics-ledger.ts";
 import type { UpstreamService } from "./upstream/services.ts";
@@ -17,7 +17,8 @@ export interface Ports {
   readonly transports: Readonly<Record<UpstreamService, Transport>>;
   /** For services that speak HTTP. */
   readonly fetch: typeof fetch;
-  readonly sessions: SessionStore;
+  /** Undefined: what would be kept there is kept in this process, for itself alone. */
+  readonly redis: Redis | undefined;
   /** Keeps work alive that goes on after the answer. The promise never rejects. */
   readonly keepAlive: (work: Promise<void>) => void;
   readonly lifecycle: () => Lifecycle;

@@ -44,6 +44,8 @@ test("with nothing but a secret, everything has the contract's default (section 
     },
     accessLifetimeSeconds: 24 * 3600,
     refreshLifetimeSeconds: 30 * 86_400,
+    redis: undefined,
+    redisTimeoutMs: 50,
     upstreamTimeoutMs: 30_000,
     maxBodyBytes: 1_048_576,
     corsOrigins: ["http://localhost:3000", "http://localhost:5173", "http://localhost"],
@@ -421,5 +423,53 @@ describe("an external issuer", () => {
     [{ JWT_JWKS_URL: URL_OF_KEYS, JWT_ISSUER: "https://id.example" }, "our own name, of the URL's origin"],
   ])("J-29: an issuer is refused: %j, %s", (env) => {
     expect(refusalOf({ ...GOOD, ...env }).names).toEqual(["JWT_JWKS_ISSUER"]);
+  });
+});
+
+describe("how Redis is reached", () => {
+  const PAIR = { UPSTASH_REDIS_REST_URL: "https://eu1.upstash.example", UPSTASH_REDIS_REST_TOKEN: "AX-token" };
+  const UPSTASH = { kind: "upstash", url: "https://eu1.upstash.example", token: "AX-token" } as const;
+
+  test.each([
+    "redis://localhost",
+    "redis://localhost:6379",
+    "rediss://user:p%40ss@redis.example:6380/2",
+    "redis://:password@[::1]:6379/",
+  ])("%s, as it stands", (url) => {
+    expect(load({ REDIS_URL: url }).redis).toEqual({ kind: "tcp", url });
+  });
+
+  test("over Upstash's REST on both runtimes", () => {
+    expect(load(PAIR).redis).toEqual(UPSTASH);
+    expect(load(PAIR, "connect").redis).toEqual(UPSTASH);
+  });
+
+  test.each<[env: Environment, name: string, because: string]>([
+    [{ REDIS_URL: "localhost:6379" }, "REDIS_URL", "no scheme"],
+    [{ REDIS_URL: "http://localhost:6379" }, "REDIS_URL", "another scheme"],
+    [{ REDIS_URL: "redis://" }, "REDIS_URL", "no host"],
+    [{ REDIS_URL: "redis:///run/redis.sock" }, "REDIS_URL", "a socket's path"],
+    [{ REDIS_URL: "redis://localhost/db" }, "REDIS_URL", "a database without a number"],
+    [{ REDIS_URL: "redis://localhost?enableOfflineQueue=true" }, "REDIS_URL", "clients read options from a query"],
+    [{ UPSTASH_REDIS_REST_URL: PAIR.UPSTASH_REDIS_REST_URL }, "UPSTASH_REDIS_REST_TOKEN", "half of a pair"],
+    [{ UPSTASH_REDIS_REST_TOKEN: "t" }, "UPSTASH_REDIS_REST_URL", "the other half"],
+    [{ ...PAIR, UPSTASH_REDIS_REST_URL: "https://u.example/path" }, "UPSTASH_REDIS_REST_URL", "a path"],
+    [{ ...PAIR, UPSTASH_REDIS_REST_TOKEN: "to ken" }, "UPSTASH_REDIS_REST_TOKEN", "no header can carry it"],
+    [{ ...PAIR, REDIS_URL: "redis://localhost" }, "REDIS_URL", "two stores are one too many"],
+    [{ REDIS_TIMEOUT: "0" }, "REDIS_TIMEOUT", "no time at all"],
+    [{ REDIS_TIMEOUT: "11" }, "REDIS_TIMEOUT", "longer than a request should wait for it"],
+  ])("refused: %o names %s (%s)", (env, name) => {
+    expect(refusalOf({ ...GOOD, ...env }).names).toEqual([name]);
+  });
+
+  test("a Worker is told what it takes instead of REDIS_URL, and nobody sees the password", () => {
+    const load = () =>
+      loadConfig({ ...GOOD, REDIS_URL: "redis://:hunter2@localhost" }, { protocol: "connect", redisOverTcp: false });
+    expect(load).toThrow(/REDIS_URL works on Node only: use UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN/);
+    expect(load).not.toThrow(/hunter2/);
+  });
+
+  test("its time limit is in seconds", () => {
+    expect(load({ REDIS_TIMEOUT: "0.25" }).redisTimeoutMs).toBe(250);
   });
 });

@@ -4,7 +4,6 @@ import { UserType } from "#gen/platform/common/v1/common_pb.ts";
 import { UserService } from "#gen/platform/users/v1/users_pb.ts";
 import { loadConfig } from "#src/config.ts";
 import { createGateway } from "#src/gateway.ts";
-import { MemorySessionStore } from "#src/identity/memory-session-store.ts";
 import type { Lifecycle } from "#src/ports.ts";
 import { parsePrometheusText } from "./telemetry/prometheus-text.ts";
 
@@ -36,7 +35,7 @@ async function setUp(env: Record<string, string> = {}) {
     writeLog: (line) => lines.push(line),
     transports: { users, tasks: nobody, recommendation: nobody, orchestrator: nobody },
     fetch: async () => new Response("ok"),
-    sessions: new MemorySessionStore({ now, accessLifetimeSeconds: config.accessLifetimeSeconds }),
+    redis: undefined,
     keepAlive: () => {},
     lifecycle: () => lifecycle,
     shouldShed: () => false,

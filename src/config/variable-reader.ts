@@ -31,6 +31,11 @@ export class VariableReader {
     this.#env = env;
   }
 
+  /** A problem that several variables have together, told under the name of one. */
+  problem(name: string, problem: string): void {
+    this.#wrong(name, problem, undefined);
+  }
+
   finish(): void {
     if (this.#problems.length > 0) throw new ConfigError(this.#problems);
   }
@@ -103,6 +108,23 @@ export class VariableReader {
     const http = url?.protocol === "http:" || url?.protocol === "https:";
     if (url !== undefined && http && url.href === `${url.origin}/`) return url.origin;
     return this.#wrong(name, "must be host:port or an http(s) URL without a path", fallback);
+  }
+
+  /** As serviceUrl, where there is no default. */
+  optionalServiceUrl(name: string): string | undefined {
+    return this.optionalText(name) === undefined ? undefined : this.serviceUrl(name, "");
+  }
+
+  /** A query is refused because clients read options from it that nobody has looked at. */
+  redisUrl(name: string): string | undefined {
+    const value = this.optionalText(name);
+    if (value === undefined) return undefined;
+    const url = URL.canParse(value) ? new URL(value) : undefined;
+    const redis = url?.protocol === "redis:" || url?.protocol === "rediss:";
+    if (url && redis && url.hostname !== "" && /^(\/\d{0,3})?$/.test(url.pathname) && url.search + url.hash === "") {
+      return value;
+    }
+    return this.#wrong(name, "must be redis://[user:password@]host[:port][/database], or rediss:// for TLS", undefined);
   }
 
   /** Exact origins as a browser writes them, or `*`: anything else would never match one. */

@@ -1,44 +1,55 @@
+import { ExpiringMap } from "./expiring-map.ts";
 import {
+  MAX_REPLACED_GENERATIONS,
+  MAX_SESSIONS_PER_USER,
   ROTATION_GRACE_MS,
   type Rotation,
   type Session,
   type SessionState,
   type SessionStore,
+  type SessionTimes,
+  sessionTimes,
 } from "./session-store.ts";
 
 interface Family {
   readonly session: Session;
-  generation: number;
-  /** When each replaced generation was replaced, in milliseconds; those within the grace only. */
+  readonly generation: number;
+  /** When each replaced generation was replaced, in milliseconds, oldest first; those within the grace only. */
   readonly replacedAtMs: Map<number, number>;
 }
 
 export interface MemorySessionStoreOptions {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** How long a family lives on as revoked after a replay: an access token's lifetime. */
+  /** Of a token minted now. */
   readonly accessLifetimeSeconds: number;
-  /** At most so many families and so many revocations; the oldest go first. */
+  /** At most so many families, users and revocations; the oldest go first. */
   readonly maxEntries?: number;
 }
 
 /** Sessions in this process: for one instance, or while developing. They end with the process. */
 export class MemorySessionStore implements SessionStore {
   readonly #now: () => number;
-  readonly #accessLifetimeSeconds: number;
+  readonly #times: SessionTimes;
   readonly #families: ExpiringMap<Family>;
   readonly #revoked: ExpiringMap<true>;
+  /** A user's sessions, each with the time at which the last of it ends: of its family and its access tokens. */
+  readonly #users: ExpiringMap<Map<string, number>>;
 
   constructor({ now, accessLifetimeSeconds, maxEntries = 100_000 }: MemorySessionStoreOptions) {
     this.#now = now;
-    this.#accessLifetimeSeconds = accessLifetimeSeconds;
+    this.#times = sessionTimes(accessLifetimeSeconds);
     this.#families = new ExpiringMap(now, maxEntries);
     this.#revoked = new ExpiringMap(now, maxEntries);
+    this.#users = new ExpiringMap(now, maxEntries);
   }
 
+  async demandUsable(): Promise<void> {}
+
   async create(session: Session): Promise<void> {
-    const family: Family = { session: { ...session }, generation: 1, replacedAtMs: new Map() };
-    this.#families.set(session.sessionId, family, session.expiresAtMs);
+    const sessions = this.#users.get(session.userId);
+    if (sessions !== undefined && sessions.size >= MAX_SESSIONS_PER_USER) this.#makeRoom(sessions);
+    this.#keep({ session: { ...session }, generation: 1, replacedAtMs: new Map() });
   }
 
   async find(sessionId: string): Promise<SessionState | undefined> {
@@ -50,22 +61,30 @@ export class MemorySessionStore implements SessionStore {
     const family = this.#families.get(sessionId);
     if (family === undefined || generation > family.generation) return { kind: "unknown" };
     const nowMs = this.#now();
-    for (const [old, replacedAtMs] of family.replacedAtMs) {
-      if (nowMs - replacedAtMs > ROTATION_GRACE_MS) family.replacedAtMs.delete(old);
-    }
+    const { replacedAtMs } = family;
+    for (const [old, atMs] of replacedAtMs) if (nowMs - atMs > ROTATION_GRACE_MS) replacedAtMs.delete(old);
     if (generation === family.generation) {
-      family.replacedAtMs.set(generation, nowMs);
-      family.generation += 1;
-      return { kind: "rotated", generation: family.generation };
+      replacedAtMs.set(generation, nowMs);
+      replacedAtMs.delete(generation - MAX_REPLACED_GENERATIONS);
+      this.#keep({ ...family, generation: generation + 1 });
+      return { kind: "rotated", generation: generation + 1 };
     }
-    if (family.replacedAtMs.has(generation)) return { kind: "repeated", generation: family.generation };
-    await this.revokeSession(sessionId, this.#accessLifetimeSeconds);
+    if (replacedAtMs.has(generation)) return { kind: "repeated", generation: family.generation };
+    await this.revokeSession(sessionId);
     return { kind: "replayed" };
   }
 
-  async revokeSession(sessionId: string, accessLifetimeSeconds: number): Promise<void> {
+  async revokeSession(sessionId: string): Promise<void> {
+    const family = this.#families.get(sessionId);
+    if (family !== undefined) this.#users.get(family.session.userId)?.delete(sessionId);
     this.#families.delete(sessionId);
-    this.#revoked.set(`sid:${sessionId}`, true, this.#now() + accessLifetimeSeconds * 1000);
+    this.#revoked.set(`sid:${sessionId}`, true, this.#now() + this.#times.revokedForMs);
+  }
+
+  async revokeUser(userId: string): Promise<void> {
+    const sessionIds = [...(this.#users.get(userId)?.keys() ?? [])];
+    this.#users.delete(userId);
+    for (const sessionId of sessionIds) await this.revokeSession(sessionId);
   }
 
   async revokeToken(tokenId: string, expiresAtSeconds: number): Promise<void> {
@@ -76,43 +95,28 @@ export class MemorySessionStore implements SessionStore {
     if (this.#revoked.get(`jti:${tokenId}`) !== undefined) return true;
     return sessionId !== undefined && this.#revoked.get(`sid:${sessionId}`) !== undefined;
   }
-}
 
-/** A bounded map whose entries end by themselves. Expired ones are swept when the map is full. */
-class ExpiringMap<V> {
-  readonly #now: () => number;
-  readonly #maxEntries: number;
-  readonly #entries = new Map<string, { readonly value: V; readonly expiresAtMs: number }>();
-
-  constructor(now: () => number, maxEntries: number) {
-    this.#now = now;
-    this.#maxEntries = maxEntries;
-  }
-
-  get(key: string): V | undefined {
-    const entry = this.#entries.get(key);
-    if (entry === undefined) return undefined;
-    if (entry.expiresAtMs > this.#now()) return entry.value;
-    this.#entries.delete(key);
-    return undefined;
-  }
-
-  set(key: string, value: V, expiresAtMs: number): void {
-    // Deleting first moves the key to the end: the oldest entry is then the one set longest ago.
-    this.#entries.delete(key);
-    if (this.#entries.size >= this.#maxEntries) this.#makeRoom();
-    this.#entries.set(key, { value, expiresAtMs });
-  }
-
-  delete(key: string): void {
-    this.#entries.delete(key);
-  }
-
-  #makeRoom(): void {
+  /** Keeps a family that has just been used, up to its idle limit or its absolute one. */
+  #keep(family: Family): void {
+    const { sessionId, userId, expiresAtMs } = family.session;
+    const { idleMs, revokedForMs } = this.#times;
     const nowMs = this.#now();
-    for (const [key, entry] of this.#entries) if (entry.expiresAtMs <= nowMs) this.#entries.delete(key);
-    if (this.#entries.size < this.#maxEntries) return;
-    const oldest = this.#entries.keys().next();
-    if (!oldest.done) this.#entries.delete(oldest.value);
+    const endsAtMs = Math.min(expiresAtMs, nowMs + idleMs);
+    this.#families.set(sessionId, family, endsAtMs);
+    const sessions = this.#users.get(userId) ?? new Map<string, number>();
+    sessions.set(sessionId, Math.max(endsAtMs, nowMs + revokedForMs));
+    this.#users.set(userId, sessions, Math.max(...sessions.values()));
+  }
+
+  /** Drops what has ended by itself; if nothing has, ends what would have ended first. */
+  #makeRoom(sessions: Map<string, number>): void {
+    const nowMs = this.#now();
+    for (const [sessionId, endsAtMs] of sessions) if (endsAtMs <= nowMs) sessions.delete(sessionId);
+    if (sessions.size < MAX_SESSIONS_PER_USER) return;
+    const [first] = [...sessions].toSorted(([, a], [, b]) => a - b);
+    if (first !== undefined) {
+      sessions.delete(first[0]);
+      void this.revokeSession(first[0]);
+    }
   }
 }

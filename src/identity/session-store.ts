@@ -1,9 +1,11 @@
+import { lifetimeCapSeconds } from "./access-token.ts";
+
 /** What the gateway knows of a sign-in while it lasts: the refresh-token family of RFC 9700, section 4.14. */
 export interface Session {
   /** The claim `sid`. */
   readonly sessionId: string;
   readonly userId: string;
-  /** Milliseconds since the epoch, after which no refresh is possible, used or not. */
+  /** The absolute limit: milliseconds since the epoch, after which no refresh is possible, used or not. */
   readonly expiresAtMs: number;
 }
 
@@ -31,17 +33,30 @@ export type Rotation =
  * Every operation is atomic. A store that cannot be reached rejects; it never guesses.
  */
 export interface SessionStore {
-  /** Begins a family at generation 1. */
+  /**
+   * Rejects where sessions cannot be written now: asked before something is done that would be left half done, such as
+   * making an account that nobody is then signed in to.
+   */
+  demandUsable(): Promise<void>;
+  /**
+   * Begins a family at generation 1. Where its user has MAX_SESSIONS_PER_USER already, the one that would end first (it
+   * has not been used for the longest time) ends now, its access tokens included.
+   */
   create(session: Session): Promise<void>;
   /** The session, if it can still be refreshed. */
   find(sessionId: string): Promise<SessionState | undefined>;
-  /** Uses the refresh token of a generation. Of parallel calls for one generation exactly one is "rotated". */
+  /**
+   * Uses the refresh token of a generation, which puts the idle limit off. Of parallel calls for one generation exactly
+   * one is "rotated".
+   */
   rotate(sessionId: string, generation: number): Promise<Rotation>;
   /**
-   * Ends a session: its family, and every access token that carries its `sid`. It must be remembered for as long as an
-   * access token lives, also where no such family is known.
+   * Ends a session: its family, and every access token that carries its `sid`. It is remembered for as long as an access
+   * token can live, also where no such family is known.
    */
-  revokeSession(sessionId: string, accessLifetimeSeconds: number): Promise<void>;
+  revokeSession(sessionId: string): Promise<void>;
+  /** Ends all sessions of a user, as revokeSession does. */
+  revokeUser(userId: string): Promise<void>;
   /** Refuses one access token until it would have expired anyhow (seconds since the epoch). */
   revokeToken(tokenId: string, expiresAtSeconds: number): Promise<void>;
   /** Whether the token itself or its session has been revoked. */
@@ -50,3 +65,34 @@ export interface SessionStore {
 
 /** A refresh token that was replaced no longer ago than this is answered again (contract.md section 7). */
 export const ROTATION_GRACE_MS = 10_000;
+
+/**
+ * What is remembered of a family's replaced generations within the grace. An honest client replaces two or three; what
+ * is beyond is as old.
+ */
+export const MAX_REPLACED_GENERATIONS = 100;
+
+/** Nobody has so many devices; a loop that signs in anew each time has no end. */
+export const MAX_SESSIONS_PER_USER = 100;
+
+const IDLE_MS = 7 * 86_400_000;
+
+/** How long things are kept, in milliseconds. */
+export interface SessionTimes {
+  /** A session that has not been refreshed for so long has ended, whatever is left of its absolute life. */
+  readonly idleMs: number;
+  /** How long a session's revocation is kept: as long as the longest-lived access token that is accepted. */
+  readonly revokedForMs: number;
+}
+
+/**
+ * The idle limit is a week from the end of the access token that the last refresh gave out: while a client can live off
+ * that one it has no reason to refresh, and is not idle. A revocation outlives the longest token that is accepted, not the
+ * longest that is minted now: the lifetime may have been lowered since.
+ */
+export function sessionTimes(accessLifetimeSeconds: number): SessionTimes {
+  return {
+    idleMs: accessLifetimeSeconds * 1000 + IDLE_MS,
+    revokedForMs: lifetimeCapSeconds(accessLifetimeSeconds) * 1000,
+  };
+}

@@ -3,13 +3,13 @@ import { setTimeout } from "node:timers/promises";
 import { createAdaptorServer } from "@hono/node-server";
 import { loadConfig } from "../config.ts";
 import { createGateway } from "../gateway.ts";
-import { MemorySessionStore } from "../identity/memory-session-store.ts";
 import type { Lifecycle } from "../ports.ts";
 import { createErrorReporter, type ErrorReporter } from "../telemetry/error-reports.ts";
 import { createLogger, type Logger } from "../telemetry/logger.ts";
 import { HTTP1_LIMITS, limitConnections } from "./net/http-limits.ts";
 import { listen } from "./net/listen.ts";
 import { openLog } from "./open-log.ts";
+import { openRedis } from "./open-redis.ts";
 import { startOverloadGuard } from "./overload.ts";
 import { createNodeTransports } from "./transports.ts";
 
@@ -39,7 +39,12 @@ export interface RunningGateway {
 export async function startGateway({ env, writeLog = openLog(), shouldShed }: StartOptions): Promise<RunningGateway> {
   const config = loadConfig(env, { protocol: "grpc" });
   const logger = createLogger({ level: config.logLevel, write: writeLog, now: Date.now });
-  const { transports, close } = createNodeTransports(config.services, config);
+  const { transports, close: closeTransports } = createNodeTransports(config.services, config);
+  const { redis, close: closeRedis } = openRedis(config);
+  const close = () => {
+    closeTransports();
+    closeRedis();
+  };
   const overload = startOverloadGuard();
   let lifecycle: Lifecycle = "starting";
   const background = new Set<Promise<void>>();
@@ -61,7 +66,7 @@ export async function startGateway({ env, writeLog = openLog(), shouldShed }: St
     writeLog,
     transports,
     fetch: globalThis.fetch,
-    sessions: new MemorySessionStore({ now: Date.now, accessLifetimeSeconds: config.accessLifetimeSeconds }),
+    redis,
     keepAlive,
     errorReporter,
     lifecycle: () => lifecycle,
@@ -82,7 +87,8 @@ export async function startGateway({ env, writeLog = openLog(), shouldShed }: St
   });
   lifecycle = "ready";
   logger.log("info", "listening", { url });
-  logger.log("warn", "sessions are kept in this process: they end with it, and other instances do not know them");
+  if (redis === undefined)
+    logger.log("warn", "sessions are kept in this process: they end with it, and other instances do not know them");
 
   return {
     url,

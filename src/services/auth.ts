@@ -34,6 +34,8 @@ export function createAuthService(dependencies: AuthDependencies): ServiceImpl<t
   return {
     async register({ email = "", password = "", displayName = "", userType = UserType.UNSPECIFIED }, context) {
       if (userType === UserType.ADMIN) throw new GatewayError("ACCESS_DENIED", "Nobody registers as ADMIN.");
+      // An account that is made while nobody can be signed in to it would make the client's next try a 409.
+      await sessions.demandUsable();
       const { user } = await platform.users.createUser({ email, password, displayName, userType }, context);
       return { session: await signIn(demandAnswer(user, "user"), dependencies) };
     },
@@ -60,10 +62,12 @@ export function createAuthService(dependencies: AuthDependencies): ServiceImpl<t
       }
     },
 
-    async logout({ refreshToken }, context) {
+    async logout({ refreshToken, allSessions }, context) {
       const caller = callerOf(context);
-      await endSession(caller, dependencies);
+      // The caller's own session last: where the store fails before that, the same access token can try again.
       if (refreshToken !== undefined) await endOtherSession(refreshToken, caller, dependencies);
+      if (allSessions === true) await sessions.revokeUser(caller.userId);
+      await endSession(caller, dependencies);
       return { message: "Logged out successfully" };
     },
 
@@ -107,7 +111,7 @@ function holderFrom({ userId, userType }: User): { readonly userId: string; read
 /** The session's user as they are now: a role change works from the next refresh on. */
 async function fetchUser(
   { userId, sessionId }: Session,
-  { platform, sessions, accessTokens }: AuthDependencies,
+  { platform, sessions }: AuthDependencies,
   context: Parameters<Platform["users"]["getUser"]>[1],
 ): Promise<User> {
   try {
@@ -116,23 +120,23 @@ async function fetchUser(
     return demandAnswer(user?.userId === userId ? user : undefined, "user");
   } catch (error) {
     if (!(error instanceof GatewayError) || error.errorCode !== "NOT_FOUND") throw error;
-    await sessions.revokeSession(sessionId, accessTokens.lifetimeSeconds);
+    await sessions.revokeSession(sessionId);
     throw refreshRefused();
   }
 }
 
-async function endSession(caller: Caller, { sessions, accessTokens }: AuthDependencies): Promise<void> {
+async function endSession(caller: Caller, { sessions }: AuthDependencies): Promise<void> {
   if (caller.sessionId === undefined) await sessions.revokeToken(caller.tokenId, caller.expiresAtSeconds);
-  else await sessions.revokeSession(caller.sessionId, accessTokens.lifetimeSeconds);
+  else await sessions.revokeSession(caller.sessionId);
 }
 
 /** Ends the session of a refresh token if it is the caller's and the newest. Any other changes nothing. */
 async function endOtherSession(refreshToken: string, caller: Caller, dependencies: AuthDependencies): Promise<void> {
-  const { refreshTokens, sessions, accessTokens } = dependencies;
+  const { refreshTokens, sessions } = dependencies;
   const presented = await refreshTokens.read(refreshToken);
   const session = presented && (await sessions.find(presented.sessionId));
   if (session?.userId !== caller.userId || presented?.generation !== session.generation) return;
-  await sessions.revokeSession(session.sessionId, accessTokens.lifetimeSeconds);
+  await sessions.revokeSession(session.sessionId);
 }
 
 function refreshRefused(): GatewayError {

@@ -9,13 +9,16 @@ export interface Dependency {
   /** As in contract.md section 6, e.g. `user-service`. */
   readonly label: string;
   readonly probe?: Probe;
+  /** Where its circuit breaker stands; without one it is always closed. */
+  readonly breaker?: () => BreakerKind;
 }
 
+type BreakerKind = "closed" | "open" | "half-open";
 type Verdict = "healthy" | "unhealthy" | "not_configured";
 
 interface Detail {
   readonly latency_ms: number;
-  readonly breaker: "closed" | "open" | "half-open";
+  readonly breaker: BreakerKind;
   readonly error?: string;
 }
 
@@ -64,12 +67,12 @@ export function createDetailedHealth(
   };
 }
 
-async function examine({ label, probe }: Dependency) {
+async function examine({ label, probe, breaker = () => "closed" }: Dependency) {
   if (probe === undefined) return { label, verdict: "not_configured", detail: {} } as const;
   const started = performance.now();
   const error = await ask(probe).then(() => undefined, nameOf);
   const latency_ms = Math.round((performance.now() - started) * 10) / 10;
-  const detail = { latency_ms, breaker: "closed", ...(error !== undefined && { error }) } as const;
+  const detail = { latency_ms, breaker: breaker(), ...(error !== undefined && { error }) } as const;
   return { label, verdict: error === undefined ? "healthy" : "unhealthy", detail } as const;
 }
 

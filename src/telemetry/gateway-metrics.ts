@@ -31,6 +31,19 @@ export function createGatewayMetrics() {
       "max",
     ),
     registry,
+    storeCalls: registry.counter(
+      "gateway_store_calls_total",
+      "Round trips to Redis: ok, failed, or refused because its breaker is open.",
+      ["status"],
+    ),
+    storeBreakerState: registry
+      .gauge(
+        "gateway_store_breaker_state",
+        "Circuit breaker of Redis: 0 closed, 1 open, 2 half-open; 0 where there is none.",
+        [],
+        "max",
+      )
+      .labels({}),
     render: () => registry.render(),
   };
 }

@@ -1,12 +1,12 @@
 import { waitUntil } from "cloudflare:workers";
 import { ConfigError, loadConfig } from "../config.ts";
 import { createGateway, type Gateway } from "../gateway.ts";
-import { MemorySessionStore } from "../identity/memory-session-store.ts";
 import { createRefusingGateway } from "../refusing-gateway.ts";
 import { createErrorReporter } from "../telemetry/error-reports.ts";
 import { createLogger, describeError } from "../telemetry/logger.ts";
 import { type Bindings, missingObjects, variablesOf } from "./bindings.ts";
 import { createMetricsLedger } from "./metrics-totals.ts";
+import { openRedis } from "./open-redis.ts";
 import { createWorkersTransports } from "./transports.ts";
 import { writeLog } from "./write-log.ts";
 
@@ -20,14 +20,18 @@ let gateway: Gateway | undefined;
  * to the request that made it, and never settle when that one's client goes away.
  */
 async function build(bindings: Bindings): Promise<Gateway> {
-  const config = loadConfig(variablesOf(bindings), { protocol: "connect", protocols: ["connect", "grpc-web"] });
+  const config = loadConfig(variablesOf(bindings), {
+    protocol: "connect",
+    protocols: ["connect", "grpc-web"],
+    redisOverTcp: false,
+  });
   const keepAlive = (work: Promise<void>) => waitUntil(work);
   const built = await createGateway(config, {
     now: Date.now,
     writeLog,
     transports: createWorkersTransports(config.services, { fetch: runtimeFetch, bridgeSecret: config.bridgeSecret }),
     fetch: runtimeFetch,
-    sessions: new MemorySessionStore({ now: Date.now, accessLifetimeSeconds: config.accessLifetimeSeconds }),
+    redis: openRedis(config, runtimeFetch),
     keepAlive,
     errorReporter: createErrorReporter({
       dsn: config.sentryDsn,

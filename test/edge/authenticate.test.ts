@@ -80,7 +80,7 @@ describe("anything else is refused", () => {
 
   test("a client is not told which check failed, and the log is", async () => {
     const store = sessions();
-    await store.revokeSession("session-1", 60);
+    await store.revokeSession("session-1");
     const authenticate = createAuthenticate(accessTokens, store);
     const errors = await Promise.all(
       ["Basic x", "Bearer nonsense", "Bearer @"].map((value) =>
@@ -103,7 +103,7 @@ describe("anything else is refused", () => {
 
   test("a revoked session's token, and a revoked token", async () => {
     const bySession = sessions();
-    await bySession.revokeSession("session-1", 60);
+    await bySession.revokeSession("session-1");
     expect(await refusalOf(() => createAuthenticate(accessTokens, bySession)(headersWith("Bearer @")))).toEqual(
       BAD_CREDENTIALS,
     );

@@ -30,7 +30,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   config: [],
   // Redis and what is kept in it. It answers to ports, as a runtime does, on any runtime.
   store: ["contract", "errors.ts", "identity", "telemetry", "upstream"],
-  "ports.ts": ["identity", "telemetry", "upstream"],
+  "ports.ts": ["store", "telemetry", "upstream"],
   // The one page that knows all four stages.
   "gateway.ts": [
     "config.ts",
@@ -42,6 +42,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "ports.ts",
     "rest",
     "services",
+    "store",
     "telemetry",
     "upstream",
   ],
@@ -79,7 +80,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 /** Rooms that know a runtime, and the packages that are one. All others run anywhere. */
 const RUNTIMES: Readonly<Record<string, RegExp>> = {
-  node: /^(?:node:|@hono\/node-server$|@connectrpc\/connect-node$)/,
+  node: /^(?:node:|@hono\/node-server$|@connectrpc\/connect-node$|ioredis$)/,
   workers: /^(?:cloudflare:|@connectrpc\/connect-web$)/,
 };
 

@@ -232,6 +232,25 @@ export function accountsSuite(target: Target): void {
       expect(await alive({ token: replaced.access_token, refreshToken: replaced.refresh_token })).toEqual(ALIVE);
     });
 
+    test.each<[body: object | undefined, endsAll: boolean]>([
+      [{ all_sessions: true }, true],
+      [{ all_sessions: true, refresh_token: "garbage" }, true],
+      [{ all_sessions: false }, false],
+      [{ all_sessions: null }, false],
+      [{}, false],
+      [undefined, false],
+    ])("with %j ends all of the user's sessions: %s", async (body, endsAll) => {
+      const own = await register(url(), "CLIENT");
+      const others = [await login(own), await login(own)];
+      const somebody = await register(url(), "CLIENT");
+
+      expect((await logout(own.token, body)).status).toBe(200);
+      expect(await alive(own)).toEqual(ENDED);
+      for (const other of others) expect(await alive(other)).toEqual(endsAll ? ENDED : ALIVE);
+      expect(await alive(somebody)).toEqual(ALIVE);
+      expect(await alive(await login(own)), "and the user can sign in again").toEqual(ALIVE);
+    });
+
     test("works once: the token is revoked after it", async () => {
       const { token } = await register(url(), "CLIENT");
       await logout(token);

@@ -3,7 +3,6 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { UserService } from "#gen/platform/users/v1/users_pb.ts";
 import { loadConfig } from "#src/config.ts";
 import { createGateway } from "#src/gateway.ts";
-import { MemorySessionStore } from "#src/identity/memory-session-store.ts";
 import { createErrorReporter, type ErrorReporterOptions } from "#src/telemetry/error-reports.ts";
 import { createLogger } from "#src/telemetry/logger.ts";
 import { VERSION } from "#src/version.ts";
@@ -85,7 +84,7 @@ export function errorReportsSuite({ runtime }: ErrorReportsTarget): void {
       writeLog: () => {},
       transports: { users, tasks: nobody, recommendation: nobody, orchestrator: nobody },
       fetch: async () => new Response("ok"),
-      sessions: new MemorySessionStore({ now, accessLifetimeSeconds: config.accessLifetimeSeconds }),
+      redis: undefined,
       keepAlive,
       lifecycle: () => {
         throw bug();

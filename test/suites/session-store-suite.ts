@@ -1,5 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { ROTATION_GRACE_MS, type Session, type SessionStore } from "#src/identity/session-store.ts";
+import {
+  MAX_SESSIONS_PER_USER,
+  ROTATION_GRACE_MS,
+  type Session,
+  type SessionStore,
+} from "#src/identity/session-store.ts";
 
 /** The time that a store is given. It starts now, so that a store may hand the end of a key's life to its server. */
 export class TestClock {
@@ -12,10 +17,13 @@ export class TestClock {
   }
 }
 
-/** What a store must be told an access token's lifetime is: a family that died of a replay is remembered so long. */
+/** What a store must be told an access token's lifetime is. */
 export const SUITE_ACCESS_LIFETIME_SECONDS = 3_600;
 
 const DAY_MS = 86_400_000;
+/** By hand, so that a change of the rule is noticed: a week from the access token's end; the cap on access tokens. */
+const IDLE_MS = 7 * DAY_MS + 3_600_000;
+const REVOKED_FOR_MS = DAY_MS;
 
 /**
  * What every SessionStore must do. A store with a server of its own passes it on a server that others use as well:
@@ -37,6 +45,11 @@ export function sessionStoreSuite(
     const isSessionRevoked = (sessionId: string) => store.isRevoked({ tokenId: newId(), sessionId });
     return { clock, store, begin, isSessionRevoked };
   };
+
+  test(`${name}: can be asked whether it is usable`, async () => {
+    const { store } = await setUp();
+    await expect(store.demandUsable()).resolves.toBeUndefined();
+  });
 
   describe(`${name}: a session`, () => {
     test("is found as it was made, and nothing more", async () => {
@@ -69,6 +82,41 @@ export function sessionStoreSuite(
       expect(await store.find(session.sessionId)).toEqual({ ...session, generation: 2 });
       clock.advance(30_001);
       expect(await store.find(session.sessionId)).toBeUndefined();
+    });
+
+    test("that is not used for long has ended before its absolute end (J-10: the idle limit)", async () => {
+      const { clock, store, begin } = await setUp();
+      const { sessionId } = await begin();
+      clock.advance(IDLE_MS - 1);
+      expect(await store.find(sessionId)).toBeDefined();
+      clock.advance(1);
+      expect(await store.find(sessionId)).toBeUndefined();
+      expect(await store.rotate(sessionId, 1)).toEqual({ kind: "unknown" });
+    });
+
+    test("that is used lives on, up to its absolute end (J-10: the absolute limit)", async () => {
+      const { clock, store, begin } = await setUp();
+      const session = await begin({ expiresAtMs: clock.now() + 2 * IDLE_MS });
+      for (const generation of [1, 2, 3]) {
+        clock.advance(0.6 * IDLE_MS);
+        expect(await store.rotate(session.sessionId, generation)).toEqual({
+          kind: "rotated",
+          generation: generation + 1,
+        });
+      }
+      expect(await store.find(session.sessionId)).toEqual({ ...session, generation: 4 });
+      clock.advance(0.2 * IDLE_MS);
+      expect(await store.find(session.sessionId)).toBeUndefined();
+    });
+
+    test("does not live longer for a refresh token that is answered again", async () => {
+      const { clock, store, begin } = await setUp();
+      const { sessionId } = await begin();
+      await store.rotate(sessionId, 1);
+      clock.advance(ROTATION_GRACE_MS);
+      expect(await store.rotate(sessionId, 1)).toMatchObject({ kind: "repeated" });
+      clock.advance(IDLE_MS - ROTATION_GRACE_MS);
+      expect(await store.find(sessionId)).toBeUndefined();
     });
 
     test("that ended by itself revokes nothing: its access tokens end by themselves too", async () => {
@@ -170,7 +218,7 @@ export function sessionStoreSuite(
       const { clock, store, begin } = await setUp();
       const { sessionId } = await begin();
       for (const generation of [1, 2, 3, 4]) await store.rotate(sessionId, generation);
-      clock.advance(29 * DAY_MS);
+      clock.advance(IDLE_MS - 1);
       expect(await store.rotate(sessionId, 2)).toEqual({ kind: "replayed" });
     });
 
@@ -180,7 +228,7 @@ export function sessionStoreSuite(
       await store.rotate(sessionId, 1);
       clock.advance(ROTATION_GRACE_MS + 1);
       await store.rotate(sessionId, 1);
-      clock.advance(SUITE_ACCESS_LIFETIME_SECONDS * 1000 - 1);
+      clock.advance(REVOKED_FOR_MS - 1);
       expect(await isSessionRevoked(sessionId)).toBe(true);
       clock.advance(2);
       expect(await isSessionRevoked(sessionId)).toBe(false);
@@ -234,14 +282,86 @@ export function sessionStoreSuite(
     test("of rotation and revocation leave the session ended", async () => {
       const { store, begin, isSessionRevoked } = await setUp();
       const { sessionId } = await begin();
-      await Promise.all([
-        store.rotate(sessionId, 1),
-        store.revokeSession(sessionId, SUITE_ACCESS_LIFETIME_SECONDS),
-        store.rotate(sessionId, 1),
-      ]);
+      await Promise.all([store.rotate(sessionId, 1), store.revokeSession(sessionId), store.rotate(sessionId, 1)]);
       expect(await store.find(sessionId)).toBeUndefined();
       expect(await isSessionRevoked(sessionId)).toBe(true);
       for (const generation of [1, 2]) expect(await store.rotate(sessionId, generation)).toEqual({ kind: "unknown" });
+    });
+  });
+
+  describe(`${name}: all sessions of a user`, () => {
+    test("end together, with their access tokens", async () => {
+      const { store, begin, isSessionRevoked } = await setUp();
+      const first = await begin();
+      const second = await begin({ userId: first.userId });
+      await store.rotate(second.sessionId, 1);
+      await store.revokeUser(first.userId);
+      for (const { sessionId } of [first, second]) {
+        expect(await store.find(sessionId)).toBeUndefined();
+        expect(await isSessionRevoked(sessionId)).toBe(true);
+        for (const generation of [1, 2]) expect(await store.rotate(sessionId, generation)).toEqual({ kind: "unknown" });
+      }
+    });
+
+    test("are nobody else's", async () => {
+      const { store, begin, isSessionRevoked } = await setUp();
+      const mine = await begin();
+      const theirs = await begin();
+      await store.revokeUser(mine.userId);
+      expect(await store.find(theirs.sessionId)).toEqual({ ...theirs, generation: 1 });
+      expect(await isSessionRevoked(theirs.sessionId)).toBe(false);
+    });
+
+    test("are none of a user who has none, and that is no error", async () => {
+      const { store } = await setUp();
+      await expect(store.revokeUser(newId())).resolves.toBeUndefined();
+    });
+
+    test("do not include those that begin later: the user may sign in again", async () => {
+      const { store, begin } = await setUp();
+      const { userId } = await begin();
+      await store.revokeUser(userId);
+      const later = await begin({ userId });
+      expect(await store.find(later.sessionId)).toEqual({ ...later, generation: 1 });
+    });
+
+    test("include one that has ended by itself but whose access tokens live on", async () => {
+      const { clock, store, begin, isSessionRevoked } = await setUp();
+      const { sessionId, userId } = await begin({ expiresAtMs: clock.now() + 60_000 });
+      clock.advance(60_001);
+      await store.revokeUser(userId);
+      expect(await isSessionRevoked(sessionId)).toBe(true);
+    });
+
+    test("are at most so many: the one that was used longest ago ends when one more begins", async () => {
+      const { clock, store, begin, isSessionRevoked } = await setUp();
+      const userId = newId();
+      const sessions: Session[] = [];
+      for (let count = 0; count < MAX_SESSIONS_PER_USER; count += 1) {
+        sessions.push(await begin({ userId }));
+        clock.advance(10);
+      }
+      const [first, second, third] = sessions;
+      await store.rotate(first!.sessionId, 1);
+      clock.advance(10);
+      const last = await begin({ userId });
+      const found = await Promise.all([first!, second!, third!, last].map(({ sessionId }) => store.find(sessionId)));
+      expect(found.map((session) => session !== undefined)).toEqual([true, false, true, true]);
+      expect(await isSessionRevoked(second!.sessionId)).toBe(true);
+      expect(await isSessionRevoked(third!.sessionId)).toBe(false);
+    });
+
+    test("that have ended make room before one that lives does", async () => {
+      const { clock, store, begin } = await setUp();
+      const userId = newId();
+      const first = await begin({ userId });
+      for (let count = 1; count < MAX_SESSIONS_PER_USER; count += 1) {
+        const { sessionId } = await begin({ userId });
+        if (count === 7) await store.revokeSession(sessionId);
+      }
+      clock.advance(10);
+      await begin({ userId });
+      expect(await store.find(first.sessionId)).toBeDefined();
     });
   });
 
@@ -257,7 +377,7 @@ export function sessionStoreSuite(
       const { store, begin, isSessionRevoked } = await setUp();
       const ended = await begin();
       const other = await begin({ userId: ended.userId });
-      await store.revokeSession(ended.sessionId, 60);
+      await store.revokeSession(ended.sessionId);
       expect(await store.find(ended.sessionId)).toBeUndefined();
       expect(await store.rotate(ended.sessionId, 1)).toEqual({ kind: "unknown" });
       expect(await isSessionRevoked(ended.sessionId)).toBe(true);
@@ -265,11 +385,11 @@ export function sessionStoreSuite(
       expect(await isSessionRevoked(other.sessionId)).toBe(false);
     });
 
-    test("of a session lasts as long as an access token, and no longer", async () => {
+    test("of a session lasts as long as an access token can live, and no longer", async () => {
       const { clock, store, begin, isSessionRevoked } = await setUp();
       const { sessionId } = await begin();
-      await store.revokeSession(sessionId, 60);
-      clock.advance(59_999);
+      await store.revokeSession(sessionId);
+      clock.advance(REVOKED_FOR_MS - 1);
       expect(await isSessionRevoked(sessionId)).toBe(true);
       clock.advance(2);
       expect(await isSessionRevoked(sessionId)).toBe(false);
@@ -279,15 +399,15 @@ export function sessionStoreSuite(
     test("of a session that this store never knew is remembered: its tokens are good without it", async () => {
       const { store, isSessionRevoked } = await setUp();
       const sessionId = newId();
-      await store.revokeSession(sessionId, 60);
+      await store.revokeSession(sessionId);
       expect(await isSessionRevoked(sessionId)).toBe(true);
     });
 
     test("twice is as good as once", async () => {
       const { store, begin, isSessionRevoked } = await setUp();
       const { sessionId } = await begin();
-      await store.revokeSession(sessionId, 60);
-      await store.revokeSession(sessionId, 60);
+      await store.revokeSession(sessionId);
+      await store.revokeSession(sessionId);
       expect(await isSessionRevoked(sessionId)).toBe(true);
     });
 
@@ -323,7 +443,7 @@ export function sessionStoreSuite(
       const [id, other] = [newId(), newId()];
       await store.revokeToken(id, Math.floor(clock.now() / 1000) + 60);
       expect(await isSessionRevoked(id)).toBe(false);
-      await store.revokeSession(other, 60);
+      await store.revokeSession(other);
       expect(await store.isRevoked({ tokenId: other, sessionId: undefined })).toBe(false);
     });
 
@@ -331,7 +451,7 @@ export function sessionStoreSuite(
       const { clock, store, isSessionRevoked } = await setUp();
       const id = newId();
       await store.revokeToken(`sid:${id}`, Math.floor(clock.now() / 1000) + 60);
-      await store.revokeSession(`jti:${id}`, 60);
+      await store.revokeSession(`jti:${id}`);
       expect(await isSessionRevoked(id)).toBe(false);
       expect(await store.isRevoked({ tokenId: id, sessionId: undefined })).toBe(false);
       expect(await store.isRevoked({ tokenId: `sid:${id}`, sessionId: undefined })).toBe(true);

@@ -205,7 +205,10 @@ export const BODY_FIELDS: Readonly<Record<string, readonly BodyField[]>> = {
     { name: "password", kind: "text", required: true, wrong: [['""', "empty"]] },
   ],
   "POST /api/v1/auth/refresh": [{ name: "refresh_token", kind: "text", required: true, wrong: [['""', "empty"]] }],
-  "POST /api/v1/auth/logout": [{ name: "refresh_token", kind: "text" }],
+  "POST /api/v1/auth/logout": [
+    { name: "refresh_token", kind: "text" },
+    { name: "all_sessions", kind: "bool" },
+  ],
   "POST /api/v1/users/developers": [
     { name: "display_name", kind: "text", required: true, wrong: BAD_NAME },
     { name: "email", kind: "text", required: true, wrong: BAD_EMAIL },

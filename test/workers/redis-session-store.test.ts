@@ -1,0 +1,43 @@
+import { describe, expect, inject, test } from "vitest";
+import { createRedisSessionStore } from "../../src/store/redis-session-store.ts";
+import { createUpstashRedis } from "../../src/store/upstash-redis.ts";
+import {
+  SUITE_ACCESS_LIFETIME_SECONDS as accessLifetimeSeconds,
+  sessionStoreSuite,
+} from "../suites/session-store-suite.ts";
+import type { ProvidedUpstash } from "../support/provided-context.ts";
+
+const upstash: ProvidedUpstash | undefined = inject("upstash");
+const open = (url: string, token: string, timeoutMs: number) =>
+  createUpstashRedis({ url, token, timeoutMs, fetch: (input, init) => fetch(input, init) });
+
+describe.runIf(upstash !== undefined)("sessions in a real Redis, from workerd", () => {
+  const { url = "", token = "" } = upstash ?? {};
+
+  sessionStoreSuite("upstash", ({ now }) =>
+    // Machines are slow at times, and this is not about time.
+    createRedisSessionStore({ redis: open(url, token, 10_000), now, accessLifetimeSeconds, clock: "own" }),
+  );
+
+  test("text survives whatever its characters are", async () => {
+    const redis = open(url, token, 10_000);
+    expect(
+      await redis.run([
+        ["SET", "k", "Zoë\r\n\0✓"],
+        ["GET", "k"],
+      ]),
+    ).toEqual(["OK", "Zoë\r\n\0✓"]);
+  });
+
+  test("a wrong token is StoreUnavailable", async () => {
+    await expect(open(url, "wrong", 10_000).run([["PING"]])).rejects.toMatchObject({ reason: "Upstash answered 401" });
+  });
+});
+
+test.each([
+  ["before the head", ""],
+  ["in the body", "/body"],
+])("an answer that hangs %s costs the limit and no more (R-12)", async (_what, path) => {
+  const redis = open(`${inject("hangingUrl")}${path}`, "token", 50);
+  await expect(redis.run([["PING"]])).rejects.toMatchObject({ reason: "no answer within 50 ms" });
+});
