@@ -1,12 +1,14 @@
 import { createRouterTransport } from "@connectrpc/connect";
-import { beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { UserType } from "#gen/platform/common/v1/common_pb.ts";
 import { UserService } from "#gen/platform/users/v1/users_pb.ts";
 import { loadConfig } from "#src/config.ts";
 import { createGateway } from "#src/gateway.ts";
-import { MemorySessionStore } from "#src/identity/memory-session-store.ts";
+import { createTcpRedis, type TcpRedis } from "#src/node/tcp-redis.ts";
+import type { Redis } from "#src/store/redis.ts";
 import { claims, forge, GOOD_HEADER } from "./identity/forge.ts";
 import { type IssuerKey, issuerKey, signedBy } from "./support/key-set-server.ts";
+import { describeWithRedis, type RedisServer, startRedisServer } from "./support/redis-server.ts";
 
 const OLD = "kX7-fake-but-random-looking-bytes-0f9a2c";
 const NEW = "Zt5!uB8yQe2#hN6wKc9@rP3mXa7&vL1D";
@@ -18,12 +20,15 @@ interface Session {
   readonly refresh_token: string;
 }
 
-/** Instances without sockets that share a clock, a store and a User Service with one account, whose type a test sets. */
-function setUp() {
-  let nowMs = Date.UTC(2030, 0, 2, 3, 4, 5);
+/**
+ * Instances without sockets that share a clock, a User Service with one account, whose type a test sets, and a Redis
+ * where the test has one.
+ */
+function setUp(redis?: Redis) {
+  // Redis has a clock of its own, and it is now there.
+  let nowMs = redis === undefined ? Date.UTC(2030, 0, 2, 3, 4, 5) : Math.floor(Date.now() / 1000) * 1000;
   const now = () => nowMs;
   const user = { userId: "user-1", email: "me@example.com", displayName: "Me", userType: UserType.CLIENT as UserType };
-  const sessions = new MemorySessionStore({ now, accessLifetimeSeconds: 86_400 });
   const lines: string[] = [];
   const users = createRouterTransport(({ service }) => {
     service(UserService, {
@@ -41,7 +46,7 @@ function setUp() {
       writeLog: (line) => lines.push(line),
       transports: { users, tasks: nobody, recommendation: nobody, orchestrator: nobody },
       fetch: () => keySet(),
-      sessions,
+      redis,
       keepAlive: () => {},
       lifecycle: () => "ready",
       shouldShed: () => false,
@@ -77,30 +82,43 @@ function setUp() {
   };
 }
 
-test("J-25: a session that began under the old secret goes on through a rotation, and ends with it when it did not refresh", async () => {
-  const { instance, advance } = setUp();
-  const announced = await instance({ JWT_SECRET: OLD, JWT_SECRET_PREVIOUS: NEW });
-  const changed = await instance({ JWT_SECRET: NEW, JWT_SECRET_PREVIOUS: OLD });
-  const done = await instance({ JWT_SECRET: NEW });
-  const before = await announced.signIn();
-  const idle = await announced.signIn();
+describeWithRedis("instances that share a Redis", () => {
+  let server: RedisServer;
+  let redis: TcpRedis;
+  beforeAll(async () => {
+    server = await startRedisServer();
+    redis = createTcpRedis({ url: server.url, timeoutMs: 10_000 });
+  });
+  afterAll(async () => {
+    redis.close();
+    await server.stop();
+  });
 
-  // Instances of both steps run side by side: what one gives out, the other takes.
-  const between = await changed.refresh(before);
-  expect(between.status).toBe(200);
-  expect(await announced.me(between.session.access_token)).toBe(200);
-  advance(MINUTE_MS);
-  const back = await announced.refresh(between.session);
-  expect(back.status).toBe(200);
-  expect(await changed.me(back.session.access_token)).toBe(200);
-  advance(MINUTE_MS);
-  const after = await changed.refresh(back.session);
+  test("J-25: a session that began under the old secret goes on through a rotation, and ends with it when it did not refresh", async () => {
+    const { instance, advance } = setUp(redis);
+    const announced = await instance({ JWT_SECRET: OLD, JWT_SECRET_PREVIOUS: NEW });
+    const changed = await instance({ JWT_SECRET: NEW, JWT_SECRET_PREVIOUS: OLD });
+    const done = await instance({ JWT_SECRET: NEW });
+    const before = await announced.signIn();
+    const idle = await announced.signIn();
 
-  expect(await done.me(after.session.access_token)).toBe(200);
-  advance(MINUTE_MS);
-  expect((await done.refresh(after.session)).status).toBe(200);
-  expect(await done.me(idle.access_token)).toBe(401);
-  expect((await done.refresh(idle)).status).toBe(401);
+    // Instances of both steps run side by side: what one gives out, the other takes.
+    const between = await changed.refresh(before);
+    expect(between.status).toBe(200);
+    expect(await announced.me(between.session.access_token)).toBe(200);
+    advance(MINUTE_MS);
+    const back = await announced.refresh(between.session);
+    expect(back.status).toBe(200);
+    expect(await changed.me(back.session.access_token)).toBe(200);
+    advance(MINUTE_MS);
+    const after = await changed.refresh(back.session);
+
+    expect(await done.me(after.session.access_token)).toBe(200);
+    advance(MINUTE_MS);
+    expect((await done.refresh(after.session)).status).toBe(200);
+    expect(await done.me(idle.access_token)).toBe(401);
+    expect((await done.refresh(idle)).status).toBe(401);
+  });
 });
 
 test("J-24: a changed role counts from the next refresh, and the old one no longer than its access token", async () => {
