@@ -1,7 +1,6 @@
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { TestProject } from "vitest/node";
-import type { ProvidedUpstash } from "./provided-context.ts";
 import { redisProgram, startRedisServer } from "./redis-server.ts";
 import { startUpstashShim } from "./upstash-shim.ts";
 
@@ -23,8 +22,7 @@ export default async function provideUpstash(project: TestProject): Promise<() =
   }
   const server = await startRedisServer();
   const shim = await startUpstashShim(server.url);
-  const upstash: ProvidedUpstash = { url: shim.url, token: shim.token };
-  project.provide("upstash", upstash);
+  project.provide("upstash", { url: shim.url, token: shim.token });
   return async () => {
     stopHanging();
     await shim.stop();

@@ -5,9 +5,8 @@ import {
   SUITE_ACCESS_LIFETIME_SECONDS as accessLifetimeSeconds,
   sessionStoreSuite,
 } from "../suites/session-store-suite.ts";
-import type { ProvidedUpstash } from "../support/provided-context.ts";
 
-const upstash: ProvidedUpstash | undefined = inject("upstash");
+const upstash = inject("upstash");
 const open = (url: string, token: string, timeoutMs: number) =>
   createUpstashRedis({ url, token, timeoutMs, fetch: (input, init) => fetch(input, init) });
 
