@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { type AddressInfo, connect } from "node:net";
+import { createServer as createTlsServer, getCACertificates, setDefaultCACertificates } from "node:tls";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { createTcpRedis, type TcpRedis } from "#src/node/tcp-redis.ts";
 import { RedisError, StoreUnavailable } from "#src/store/redis.ts";
@@ -5,6 +8,7 @@ import { everythingIn } from "../support/everything-in.ts";
 import { type FakeReply, startFakeRedis } from "../support/fake-redis.ts";
 import { freePort, startRawServer } from "../support/raw-server.ts";
 import { describeWithRedis, type RedisServer, startRedisServer } from "../support/redis-server.ts";
+import { selfSigned } from "../support/self-signed.ts";
 import { untilReady } from "../support/until-ready.ts";
 
 const PATIENT_MS = 10_000;
@@ -107,6 +111,34 @@ describeWithRedis("a real Redis", () => {
       expect(error).toBeInstanceOf(StoreUnavailable);
       expect(everythingIn(error)).not.toMatch(/canary/);
     }
+  });
+
+  test("behind TLS is believed if its certificate is, and asked nothing if it is not", async () => {
+    const certificate = selfSigned();
+    let bytes = 0;
+    const front = createTlsServer(certificate, (socket) => {
+      const back = connect(server.port, "127.0.0.1");
+      socket.on("data", (chunk) => {
+        bytes += chunk.length;
+      });
+      for (const each of [socket, back]) each.on("error", () => {});
+      socket.pipe(back).pipe(socket);
+    });
+    front.on("tlsClientError", () => {});
+    front.listen(0, "127.0.0.1");
+    await once(front, "listening");
+    onTestFinished(() => void front.close());
+    const url = `rediss://127.0.0.1:${(front.address() as AddressInfo).port}`;
+
+    await expect(open(url).run([["PING"]])).rejects.toMatchObject({
+      reason: "no connection: DEPTH_ZERO_SELF_SIGNED_CERT",
+    });
+    expect(bytes).toBe(0);
+
+    const trusted = getCACertificates("default");
+    setDefaultCACertificates([...trusted, certificate.cert]);
+    onTestFinished(() => setDefaultCACertificates(trusted));
+    expect(await open(url).run([["PING"]])).toEqual(["PONG"]);
   });
 
   test("that is a replica refuses writes: StoreUnavailable, and the connection is made anew (R-14)", async () => {
