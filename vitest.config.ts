@@ -37,7 +37,7 @@ export default defineConfig({
           ...patience,
           name: "workers",
           include: ["test/workers/**/*.test.ts"],
-          globalSetup: ["test/support/provide-ingest.ts"],
+          globalSetup: ["test/support/provide-ingest.ts", "test/support/provide-failing-service.ts"],
         },
       },
     ],
