@@ -38,7 +38,11 @@ export default defineConfig({
           ...patience,
           name: "workers",
           include: ["test/workers/**/*.test.ts"],
-          globalSetup: ["test/support/provide-ingest.ts", "test/support/provide-failing-service.ts"],
+          globalSetup: [
+            "test/support/provide-ingest.ts",
+            "test/support/provide-failing-service.ts",
+            "test/support/provide-bridged-service.ts",
+          ],
         },
       },
     ],

@@ -7,13 +7,6 @@ import { UserService } from "../../src/gen/platform/users/v1/users_pb.ts";
 import { createGatewayMetrics } from "../../src/telemetry/gateway-metrics.ts";
 import { createUpstreamClient } from "../../src/upstream/upstream-client.ts";
 
-declare module "vitest" {
-  interface ProvidedContext {
-    /** For tests inside workerd, which cannot start a service of their own. */
-    failingServiceUrl: string;
-  }
-}
-
 export type FetchProtocol = "connect" | "grpc-web";
 
 /** How a call to the failing service ends: the second part of its path. */

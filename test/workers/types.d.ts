@@ -1,4 +1,5 @@
 import type { Bindings } from "../../src/workers/bindings.ts";
+import type {} from "../support/provided-context.ts";
 
 /** What the runtime's types are told of this Worker. */
 declare global {
