@@ -1,5 +1,4 @@
 import type { Bindings } from "../../src/workers/bindings.ts";
-import type {} from "../support/provided-context.ts";
 
 /** What the runtime's types are told of this Worker. */
 declare global {
