@@ -12,16 +12,17 @@ export default defineConfig({
           ...patience,
           name: "node",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/workers/**"],
+          exclude: ["test/workerd/**", "test/workers/**"],
           provide: { runtime: "node" },
         },
       },
-      // The black-box suites once more, with the Worker that is deployed, in workerd, in the Node gateway's place.
+      // The black-box suites once more, with the Worker that is deployed, in workerd, in the Node gateway's place; and
+      // what is to be said of that Worker alone.
       {
         test: {
           ...patience,
           name: "workerd",
-          include: ["test/black-box/**/*.test.ts"],
+          include: ["test/black-box/**/*.test.ts", "test/workerd/**/*.test.ts"],
           globalSetup: ["test/support/provide-worker-bundle.ts"],
           provide: { runtime: "workerd" },
         },
@@ -37,7 +38,12 @@ export default defineConfig({
           ...patience,
           name: "workers",
           include: ["test/workers/**/*.test.ts"],
-          globalSetup: ["test/support/provide-ingest.ts", "test/support/provide-upstash.ts"],
+          globalSetup: [
+            "test/support/provide-ingest.ts",
+            "test/support/provide-failing-service.ts",
+            "test/support/provide-bridged-service.ts",
+            "test/support/provide-upstash.ts",
+          ],
         },
       },
     ],

@@ -1,15 +1,13 @@
 import { ConfigError, type Environment } from "../config/variable-reader.ts";
 import type { CircuitBreaker } from "./circuit-breaker.ts";
 import type { MetricsTotals } from "./metrics-totals.ts";
+import { OBJECT_BINDINGS } from "./object-bindings.ts";
 
 /** What wrangler.toml binds beside the variables of contract.md section 5. */
 export interface Bindings {
   readonly CIRCUIT_BREAKERS: DurableObjectNamespace<CircuitBreaker>;
   readonly METRICS_TOTALS: DurableObjectNamespace<MetricsTotals>;
 }
-
-/** The bindings that are no variables. */
-const OBJECTS: readonly (keyof Bindings)[] = ["CIRCUIT_BREAKERS", "METRICS_TOTALS"];
 
 /**
  * The variables among the bindings. `X = 100` in wrangler.toml is a number here, and means what the text means; a list
@@ -34,5 +32,5 @@ export function variablesOf(bindings: object): Environment {
  * gateway answers without them, each isolate for itself.
  */
 export function missingObjects(bindings: Partial<Bindings>): readonly string[] {
-  return OBJECTS.filter((name) => typeof bindings[name]?.getByName !== "function");
+  return OBJECT_BINDINGS.filter((name) => typeof bindings[name]?.getByName !== "function");
 }

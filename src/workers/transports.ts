@@ -2,7 +2,12 @@ import type { Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-web";
 import type { ServiceAddress } from "../config.ts";
 import { UPSTREAM_SERVICES, type UpstreamService } from "../upstream/services.ts";
-import { createStreamFetch, createUnaryFetch, type UpstreamFetchOptions } from "./upstream-fetch.ts";
+import {
+  createEnvelopedUnaryFetch,
+  createStreamFetch,
+  createUnaryFetch,
+  type UpstreamFetchOptions,
+} from "./upstream-fetch.ts";
 
 /** One transport a service, over fetch: Connect or gRPC-Web on HTTP/1.1, since workerd has no HTTP/2 client. */
 export function createWorkersTransports(
@@ -15,9 +20,12 @@ export function createWorkersTransports(
 
 /** Two of Connect's transports: one answer is bounded as a whole, a stream message by message. */
 export function createWorkersTransport({ url, protocol }: ServiceAddress, options: UpstreamFetchOptions): Transport {
-  const create = protocol === "grpc-web" ? createGrpcWebTransport : createConnectTransport;
   const common = { baseUrl: url, useBinaryFormat: true };
-  const { unary } = create({ ...common, fetch: createUnaryFetch(options) });
-  const { stream } = create({ ...common, fetch: createStreamFetch(options) });
-  return { unary, stream };
+  const streaming = { ...common, fetch: createStreamFetch(options) };
+  if (protocol === "grpc-web") {
+    const { unary } = createGrpcWebTransport({ ...common, fetch: createEnvelopedUnaryFetch(options) });
+    return { unary, stream: createGrpcWebTransport(streaming).stream };
+  }
+  const { unary } = createConnectTransport({ ...common, fetch: createUnaryFetch(options) });
+  return { unary, stream: createConnectTransport(streaming).stream };
 }

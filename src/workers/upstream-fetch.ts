@@ -3,6 +3,9 @@ import { Code, ConnectError } from "@connectrpc/connect";
 /** More than any answer of the platform, as on Node; a service that sends more is broken or hostile. */
 export const READ_MAX_BYTES = 16 * 1_048_576;
 
+/** The envelope of a message in a stream, and of every answer in gRPC-Web: a byte of flags, four of length. */
+const ENVELOPE_HEAD_BYTES = 5;
+
 export interface UpstreamFetchOptions {
   /** The runtime's. */
   readonly fetch: typeof fetch;
@@ -19,7 +22,22 @@ export function createUnaryFetch(options: UpstreamFetchOptions): typeof fetch {
   const send = createSend(options);
   return async (input, init) => {
     const response = await send(input, init);
+    return plainResponse(response, await readWhole(response));
+  };
+}
+
+/**
+ * The same for gRPC-Web, whose answers are in envelopes. Connect's client makes room for what an envelope promises
+ * before it comes, and the first bytes of a web page promise 1.6 GiB: an isolate ends at 128 MiB, with all its requests.
+ */
+export function createEnvelopedUnaryFetch(options: UpstreamFetchOptions): typeof fetch {
+  const send = createSend(options);
+  return async (input, init) => {
+    const response = await send(input, init);
     const bytes = await readWhole(response);
+    // gRPC-Web answers 200, whatever it says then. What comes with another status has the status and a web page.
+    if (response.status !== 200) return plainResponse(response, null);
+    demandWholeEnvelopes(bytes);
     return plainResponse(response, bytes);
   };
 }
@@ -63,7 +81,7 @@ function createSend({ fetch, bridgeSecret }: UpstreamFetchOptions): typeof fetch
 const WITHOUT_BODY = new Set([101, 204, 205, 304]);
 
 /** The same answer in plain text: fetch undoes the coding of the content and leaves the headers that speak of it. */
-function plainResponse(response: Response, body: BodyInit): Response {
+function plainResponse(response: Response, body: BodyInit | null): Response {
   if (WITHOUT_BODY.has(response.status)) return response;
   const headers = new Headers(response.headers);
   headers.delete("content-encoding");
@@ -98,8 +116,12 @@ async function readWhole(response: Response): Promise<Uint8Array<ArrayBuffer>> {
   return whole;
 }
 
-/** An envelope is a byte of flags, four of length, and so many bytes (the same in Connect and gRPC-Web). */
-const ENVELOPE_HEAD_BYTES = 5;
+function demandWholeEnvelopes(bytes: Uint8Array<ArrayBuffer>): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let at = 0;
+  while (at + ENVELOPE_HEAD_BYTES <= bytes.byteLength) at += ENVELOPE_HEAD_BYTES + view.getUint32(at + 1);
+  if (at !== bytes.byteLength) throw new ConnectError("an envelope promises more than came", Code.Internal);
+}
 
 /** Passes envelopes on, and fails at the first that says it is longer than READ_MAX_BYTES. */
 function boundedEnvelopes(): TransformStream<Uint8Array, Uint8Array> {

@@ -4,6 +4,7 @@ import { createGateway, type Gateway } from "../gateway.ts";
 import { createRefusingGateway } from "../refusing-gateway.ts";
 import { createErrorReporter } from "../telemetry/error-reports.ts";
 import { createLogger, describeError } from "../telemetry/logger.ts";
+import { WORKERS_ABILITIES } from "./abilities.ts";
 import { type Bindings, missingObjects, variablesOf } from "./bindings.ts";
 import { createMetricsLedger } from "./metrics-totals.ts";
 import { openRedis } from "./open-redis.ts";
@@ -20,11 +21,7 @@ let gateway: Gateway | undefined;
  * to the request that made it, and never settle when that one's client goes away.
  */
 async function build(bindings: Bindings): Promise<Gateway> {
-  const config = loadConfig(variablesOf(bindings), {
-    protocol: "connect",
-    protocols: ["connect", "grpc-web"],
-    redisOverTcp: false,
-  });
+  const config = loadConfig(variablesOf(bindings), WORKERS_ABILITIES);
   const keepAlive = (work: Promise<void>) => waitUntil(work);
   const built = await createGateway(config, {
     now: Date.now,

@@ -5,6 +5,7 @@ import { runtime } from "../support/runtime.ts";
  * something else on workerd, it asks here; there is no other place for a difference.
  */
 const WORKERD_CANNOT = {
+  "speak gRPC": "It has no HTTP/2 client. Connect or gRPC-Web over HTTP/1.1 is what services or the bridge must take.",
   "tell a service that died over a call from one that is not there":
     'Its fetch fails with "Network connection lost." for both, as long as no head of an answer has come. So the first, ' +
     "which is a 502 on Node, is a 503 as the second is.",

@@ -35,13 +35,7 @@ export const ANY_PLATFORM_PORTS = { users: 0, tasks: 0, recommendation: 0, orche
 
 /** Starts a platform with cheap password hashes, and a gateway in front of it. */
 export async function startGatewayUnderTest(options: GatewayUnderTestOptions = {}): Promise<GatewayUnderTest> {
-  const platform = await startPlatform({
-    ports: ANY_PLATFORM_PORTS,
-    admin: ADMIN,
-    scryptCost: 1024,
-    log: () => {},
-    ...options.platform,
-  });
+  const platform = await startPlatformUnderTest(options.platform);
   const gateway = await startGatewayOf({ ...serviceAddresses(platform), ...options.env }).catch(async (error) => {
     await platform.stop();
     throw error;
@@ -54,6 +48,11 @@ export async function startGatewayUnderTest(options: GatewayUnderTestOptions = {
       await platform.stop();
     },
   };
+}
+
+/** Starts a platform with cheap password hashes, on ports that the system chose. */
+export function startPlatformUnderTest(options: Omit<PlatformOptions, "only"> = {}): Promise<RunningPlatform> {
+  return startPlatform({ ports: ANY_PLATFORM_PORTS, admin: ADMIN, scryptCost: 1024, log: () => {}, ...options });
 }
 
 /** Starts a gateway with these variables, on the runtime that is under test. */

@@ -17,12 +17,5 @@ export interface WorkerBundle {
   readonly variables: Readonly<Record<string, string>>;
 }
 
-declare module "vitest" {
-  interface ProvidedContext {
-    runtime: Runtime;
-    workerBundle: WorkerBundle;
-  }
-}
-
 /** The runtime of this test run. */
 export const runtime: Runtime = inject("runtime");

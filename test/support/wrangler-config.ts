@@ -9,6 +9,7 @@ export interface WranglerConfig {
   readonly minify: boolean | undefined;
   readonly upload_source_maps: boolean | undefined;
   readonly observability: { readonly enabled?: boolean } | undefined;
+  readonly secrets?: { readonly required?: readonly string[] } | undefined;
   readonly vars: Readonly<Record<string, unknown>>;
   readonly durable_objects: { readonly bindings: readonly { readonly name: string; readonly class_name: string }[] };
   readonly migrations: readonly { readonly tag: string; readonly new_sqlite_classes?: readonly string[] }[];

@@ -50,6 +50,8 @@ export function createPresenceListener(
     });
     const type = answer.headers.get("content-type");
     response.writeHead(answer.status, type === null ? {} : { "content-type": type });
+    // Node's pipeline brings most of the ten listeners from which on Node takes them for a leak, and warns at every call.
+    response.setMaxListeners(20);
     if (answer.body === null) response.end();
     else await pipeline(Readable.fromWeb(answer.body as Parameters<typeof Readable.fromWeb>[0]), response);
   }

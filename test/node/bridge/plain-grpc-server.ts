@@ -53,18 +53,27 @@ export interface PlainGrpcServer {
 /** How many messages a stream has unless scripted. */
 export const STREAM_LENGTH = 3;
 
-/**
- * All of the platform's services on @grpc/grpc-js and the hand-written tables, on one port: as plain a gRPC server as
- * the deployed ones. It stops when the test has finished.
- */
-export async function startPlainGrpcServer({
-  port = 0,
-  maxRequestBytes = -1,
-}: {
+export interface PlainGrpcOptions {
   readonly port?: number;
   /** Default no limit. */
   readonly maxRequestBytes?: number;
-} = {}): Promise<PlainGrpcServer> {
+}
+
+/** The same, until the test has finished. */
+export async function startPlainGrpcServer(options: PlainGrpcOptions = {}): Promise<PlainGrpcServer> {
+  const server = await runPlainGrpcServer(options);
+  onTestFinished(server.stop);
+  return server;
+}
+
+/**
+ * All of the platform's services on @grpc/grpc-js and the hand-written tables, on one port: as plain a gRPC server as
+ * the deployed ones.
+ */
+export async function runPlainGrpcServer({
+  port = 0,
+  maxRequestBytes = -1,
+}: PlainGrpcOptions = {}): Promise<PlainGrpcServer> {
   const root = loadContract();
   const seen: SeenCall[] = [];
   const scripts = new Map<string, Script>();
@@ -124,7 +133,6 @@ export async function startPlainGrpcServer({
       error === null ? resolve(chosen) : reject(error),
     );
   });
-  onTestFinished(() => server.forceShutdown());
   return {
     url: `http://127.0.0.1:${bound}`,
     root,
