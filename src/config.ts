@@ -26,6 +26,12 @@ export interface Config {
   readonly refreshLifetimeSeconds: number;
   /** The ceiling for everything that one request waits for. */
   readonly upstreamTimeoutMs: number;
+  /** So many failures of a service in a row open its circuit breaker. */
+  readonly breakerFailureThreshold: number;
+  /** The longest that a breaker stays open. */
+  readonly breakerMaxOpenMs: number;
+  /** How many calls of one service may be under way at once. */
+  readonly upstreamMaxInFlight: number;
   readonly maxBodyBytes: number;
   readonly corsOrigins: readonly string[];
   readonly logLevel: LogLevel;
@@ -81,6 +87,9 @@ export function loadConfig(env: Environment, defaults: ConfigDefaults): Config {
     accessLifetimeSeconds: wholeUnits(read.duration("JWT_EXPIRATION_HOURS", 24, "hours", 24 * 31) * 3600),
     refreshLifetimeSeconds: wholeUnits(read.duration("JWT_REFRESH_EXPIRATION_DAYS", 30, "days", 366) * 86_400),
     upstreamTimeoutMs: wholeUnits(read.duration("UPSTREAM_TIMEOUT", 30, "seconds", 600) * 1000),
+    breakerFailureThreshold: read.wholeNumber("CIRCUIT_BREAKER_FAILURE_THRESHOLD", 5, 1, 1_000_000),
+    breakerMaxOpenMs: wholeUnits(read.duration("CIRCUIT_BREAKER_TIMEOUT", 60, "seconds", 3_600) * 1000),
+    upstreamMaxInFlight: read.wholeNumber("UPSTREAM_MAX_IN_FLIGHT", 100, 1, 100_000),
     maxBodyBytes: read.wholeNumber("MAX_BODY_BYTES", 1_048_576, 1, 104_857_600),
     corsOrigins: read.origins("CORS_ORIGINS", "http://localhost:3000,http://localhost:5173,http://localhost"),
     logLevel: read.oneOf("LOG_LEVEL", ["debug", "info", "warn", "error"], "info"),

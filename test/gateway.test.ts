@@ -6,6 +6,7 @@ import { loadConfig } from "#src/config.ts";
 import { createGateway } from "#src/gateway.ts";
 import { MemorySessionStore } from "#src/identity/memory-session-store.ts";
 import type { Lifecycle } from "#src/ports.ts";
+import { createMemoryBreaker } from "#src/upstream/memory-breaker.ts";
 import { parsePrometheusText } from "./telemetry/prometheus-text.ts";
 
 const PASSWORD = "Hunter2-hunter2";
@@ -35,6 +36,7 @@ async function setUp(env: Record<string, string> = {}) {
     now,
     writeLog: (line) => lines.push(line),
     transports: { users, tasks: nobody, recommendation: nobody, orchestrator: nobody },
+    createBreaker: (_service, setup) => createMemoryBreaker(setup),
     fetch: async () => new Response("ok"),
     sessions: new MemorySessionStore({ now, accessLifetimeSeconds: config.accessLifetimeSeconds }),
     keepAlive: () => {},

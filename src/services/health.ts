@@ -1,4 +1,5 @@
 import { Code, ConnectError } from "@connectrpc/connect";
+import type { BreakerKind } from "../upstream/breakers.ts";
 import { VERSION } from "../version.ts";
 
 /** Rejects unless the dependency is well, within the given time. */
@@ -9,13 +10,15 @@ export interface Dependency {
   /** As in contract.md section 6, e.g. `user-service`. */
   readonly label: string;
   readonly probe?: Probe;
+  /** Where its circuit breaker stands; what has none is never shut. */
+  readonly breaker?: () => BreakerKind;
 }
 
 type Verdict = "healthy" | "unhealthy" | "not_configured";
 
 interface Detail {
   readonly latency_ms: number;
-  readonly breaker: "closed" | "open" | "half-open";
+  readonly breaker: BreakerKind;
   readonly error?: string;
 }
 
@@ -64,12 +67,12 @@ export function createDetailedHealth(
   };
 }
 
-async function examine({ label, probe }: Dependency) {
+async function examine({ label, probe, breaker }: Dependency) {
   if (probe === undefined) return { label, verdict: "not_configured", detail: {} } as const;
   const started = performance.now();
   const error = await ask(probe).then(() => undefined, nameOf);
   const latency_ms = Math.round((performance.now() - started) * 10) / 10;
-  const detail = { latency_ms, breaker: "closed", ...(error !== undefined && { error }) } as const;
+  const detail = { latency_ms, breaker: breaker?.() ?? "closed", ...(error !== undefined && { error }) } as const;
   return { label, verdict: error === undefined ? "healthy" : "unhealthy", detail } as const;
 }
 

@@ -55,6 +55,41 @@ export type Outcome =
   /** The client went away, or its own deadline was too short: says nothing about the service. */
   | "neutral";
 
+/** What several calls ended with, as far as a breaker cares. Neutral ones are not in it. */
+export interface Tally {
+  readonly calls: number;
+  /** Failures and suspects: what the rate is made of. */
+  readonly failures: number;
+  /** The failures in a row at the end. */
+  readonly row: number;
+  /** There was a success, so that the row continues none from before. */
+  readonly rowBegan: boolean;
+}
+
+export const EMPTY_TALLY: Tally = { calls: 0, failures: 0, row: 0, rowBegan: false };
+
+const TALLY_OF_ONE: Readonly<Record<Outcome, Tally>> = {
+  success: { calls: 1, failures: 0, row: 0, rowBegan: true },
+  failure: { calls: 1, failures: 1, row: 1, rowBegan: false },
+  // Neither adds to a row of failures nor ends it.
+  suspect: { calls: 1, failures: 1, row: 0, rowBegan: false },
+  neutral: EMPTY_TALLY,
+};
+
+/** The tally with one more call in it, the latest. */
+export function addToTally(tally: Tally, outcome: Outcome): Tally {
+  return joinTallies(tally, TALLY_OF_ONE[outcome]);
+}
+
+function joinTallies(earlier: Tally, later: Tally): Tally {
+  return {
+    calls: earlier.calls + later.calls,
+    failures: earlier.failures + later.failures,
+    row: later.rowBegan ? later.row : earlier.row + later.row,
+    rowBegan: earlier.rowBegan || later.rowBegan,
+  };
+}
+
 /** Leave to make one call; it goes back with the call's outcome. */
 export interface Permit {
   readonly kind: "call" | "probe";
@@ -92,6 +127,27 @@ export const DEFAULT_BREAKER_OPTIONS: BreakerOptions = {
   probeMs: 10_000,
 };
 
+/** The two things that an operator may decide. */
+export interface BreakerLimits {
+  readonly breakerFailureThreshold: number;
+  readonly breakerMaxOpenMs: number;
+}
+
+/**
+ * The options with the operator's limits in them. Whoever has more patience with failures in a row has it with the rate,
+ * too: it is judged on no fewer than four times as many calls.
+ */
+export function breakerOptionsOf({ breakerFailureThreshold, breakerMaxOpenMs }: BreakerLimits): BreakerOptions {
+  const { minimumCalls, openMs } = DEFAULT_BREAKER_OPTIONS;
+  return {
+    ...DEFAULT_BREAKER_OPTIONS,
+    failureThreshold: breakerFailureThreshold,
+    minimumCalls: Math.max(minimumCalls, 4 * breakerFailureThreshold),
+    openMs: Math.min(openMs, breakerMaxOpenMs),
+    maxOpenMs: breakerMaxOpenMs,
+  };
+}
+
 const SLOT_MS = 1_000;
 
 /** Closed, with nothing seen. */
@@ -107,13 +163,23 @@ export function admit(state: BreakerState, nowMs: number, options: BreakerOption
   switch (state.kind) {
     case "closed":
       return { admitted: true, state, permit: { kind: "call", epoch: state.epoch } };
-    case "open":
-      if (nowMs < state.untilMs) return { admitted: false, state, retryAfterMs: state.untilMs - nowMs };
-      return probe(state, nowMs, options);
-    case "half-open":
-      if (nowMs < state.probeUntilMs) return { admitted: false, state, retryAfterMs: state.probeUntilMs - nowMs };
-      return probe(state, nowMs, options);
+    case "open": {
+      const leftMs = timeLeft(state.untilMs, nowMs, options.maxOpenMs);
+      return leftMs > 0 ? { admitted: false, state, retryAfterMs: leftMs } : probe(state, nowMs, options);
+    }
+    case "half-open": {
+      const leftMs = timeLeft(state.probeUntilMs, nowMs, options.probeMs);
+      if (leftMs <= 0) return probe(state, nowMs, options);
+      // It is being tried now. That the probe may take long is no reason to keep a client away for so long.
+      return { admitted: false, state, retryAfterMs: Math.min(leftMs, options.openMs) };
+    }
   }
+}
+
+/** Longer than it can be means that the clock was set back: over, or a jump of a day would keep a service shut for one. */
+function timeLeft(untilMs: number, nowMs: number, mostMs: number): number {
+  const leftMs = untilMs - nowMs;
+  return leftMs > mostMs ? 0 : leftMs;
 }
 
 function probe({ epoch, openings }: Open | HalfOpen, nowMs: number, { probeMs }: BreakerOptions): Admission {
@@ -138,24 +204,39 @@ export function report(
     case "open":
       return state;
     case "closed":
-      return outcome === "neutral" ? state : watch(state, outcome, nowMs, options, random);
+      return outcome === "neutral" ? state : watch(state, TALLY_OF_ONE[outcome], nowMs, options, random);
     case "half-open":
       return judgeProbe(state, outcome, nowMs, options, random);
   }
 }
 
-function watch(state: Closed, outcome: Outcome, nowMs: number, options: BreakerOptions, random: number): BreakerState {
-  const consecutiveFailures = consecutive(state.consecutiveFailures, outcome);
-  const window = addToWindow(state.window, outcome !== "success", nowMs, options.windowMs);
+/**
+ * Tells what calls elsewhere ended with, since whoever made them reported last. They were made while the breaker was in
+ * its state number `epoch`; undefined if the reporter did not know yet.
+ *
+ * Those whose calls end well do not report at once, so a row that nobody has added to within the window is over.
+ */
+export function reportTally(
+  state: BreakerState,
+  epoch: number | undefined,
+  tally: Tally,
+  nowMs: number,
+  options: BreakerOptions,
+  random: number,
+): BreakerState {
+  if (state.kind !== "closed" || tally.calls === 0) return state;
+  if (epoch !== undefined && epoch !== state.epoch) return state;
+  const window = recent(state.window, nowMs, options.windowMs);
+  const rowIsOver = window.every(({ failures }) => failures === 0);
+  return watch(rowIsOver ? { ...state, consecutiveFailures: 0 } : state, tally, nowMs, options, random);
+}
+
+function watch(state: Closed, tally: Tally, nowMs: number, options: BreakerOptions, random: number): BreakerState {
+  const consecutiveFailures = tally.rowBegan ? tally.row : state.consecutiveFailures + tally.row;
+  const window = addToWindow(recent(state.window, nowMs, options.windowMs), tally, nowMs);
   const tripped = consecutiveFailures >= options.failureThreshold || isBad(window, options);
   if (tripped) return open(state.epoch, 1, nowMs, options, random);
   return { ...state, consecutiveFailures, window };
-}
-
-/** A suspect outcome neither adds to a row of failures nor ends it. */
-function consecutive(before: number, outcome: Outcome): number {
-  if (outcome === "suspect") return before;
-  return outcome === "failure" ? before + 1 : 0;
 }
 
 function judgeProbe(
@@ -185,14 +266,22 @@ function open(epoch: number, openings: number, nowMs: number, options: BreakerOp
   return { kind: "open", epoch: epoch + 1, untilMs, openings };
 }
 
-function addToWindow(window: readonly Slot[], failed: boolean, nowMs: number, windowMs: number): readonly Slot[] {
-  const startMs = nowMs - (nowMs % SLOT_MS);
-  const kept = window.filter((slot) => slot.startMs > startMs - windowMs && slot.startMs <= startMs);
-  const last = kept.at(-1);
-  const failures = failed ? 1 : 0;
-  if (last?.startMs !== startMs) return [...kept, { startMs, calls: 1, failures }];
-  const slot = { startMs, calls: last.calls + 1, failures: last.failures + failures };
-  return [...kept.slice(0, -1), slot];
+/** The slots that the window still sees. A clock that was set back leaves none in the future. */
+function recent(window: readonly Slot[], nowMs: number, windowMs: number): readonly Slot[] {
+  const startMs = slotStart(nowMs);
+  return window.filter((slot) => slot.startMs > startMs - windowMs && slot.startMs <= startMs);
+}
+
+function addToWindow(window: readonly Slot[], { calls, failures }: Tally, nowMs: number): readonly Slot[] {
+  const startMs = slotStart(nowMs);
+  const last = window.at(-1);
+  if (last?.startMs !== startMs) return [...window, { startMs, calls, failures }];
+  const slot = { startMs, calls: last.calls + calls, failures: last.failures + failures };
+  return [...window.slice(0, -1), slot];
+}
+
+function slotStart(nowMs: number): number {
+  return nowMs - (nowMs % SLOT_MS);
 }
 
 function isBad(window: readonly Slot[], { minimumCalls, failureRate }: BreakerOptions): boolean {

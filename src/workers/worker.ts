@@ -5,6 +5,7 @@ import { MemorySessionStore } from "../identity/memory-session-store.ts";
 import { createRefusingGateway } from "../refusing-gateway.ts";
 import { createErrorReporter } from "../telemetry/error-reports.ts";
 import { createLogger, describeError } from "../telemetry/logger.ts";
+import { createMemoryBreaker } from "../upstream/memory-breaker.ts";
 import { type Bindings, missingObjects, variablesOf } from "./bindings.ts";
 import { createMetricsLedger } from "./metrics-totals.ts";
 import { createWorkersTransports } from "./transports.ts";
@@ -26,6 +27,7 @@ async function build(bindings: Bindings): Promise<Gateway> {
     now: Date.now,
     writeLog,
     transports: createWorkersTransports(config.services, { fetch: runtimeFetch, bridgeSecret: config.bridgeSecret }),
+    createBreaker: (_service, setup) => createMemoryBreaker(setup),
     fetch: runtimeFetch,
     sessions: new MemorySessionStore({ now: Date.now, accessLifetimeSeconds: config.accessLifetimeSeconds }),
     keepAlive,

@@ -1,0 +1,30 @@
+import { GatewayError } from "../errors.ts";
+import type { Gauge } from "../telemetry/metrics.ts";
+import type { CallStep } from "./call.ts";
+import { titleOf } from "./services.ts";
+import type { Slots } from "./slots.ts";
+
+/** A slot is free again as soon as any of a hundred calls ends. */
+const RETRY_AFTER_SECONDS = 1;
+
+/**
+ * Lets so many calls of a service be under way at once as there are slots. The next is refused at once: a queue in front
+ * of a service that hangs would only hold memory and people's time.
+ */
+export function limitInFlight(slots: Slots, gauge: Gauge, next: CallStep): CallStep {
+  return async (call) => {
+    const leave = slots.enter();
+    if (leave === undefined) {
+      throw new GatewayError("SERVICE_UNAVAILABLE", `The ${titleOf(call.service)} is busy.`, {
+        retryAfterSeconds: RETRY_AFTER_SECONDS,
+      });
+    }
+    gauge.add(1);
+    try {
+      return await next(call);
+    } finally {
+      gauge.add(-1);
+      leave();
+    }
+  };
+}
