@@ -1,0 +1,296 @@
+import { describeError, type Logger } from "../telemetry/logger.ts";
+import {
+  addToTally,
+  admit,
+  type BreakerState,
+  EMPTY_TALLY,
+  INITIAL_BREAKER_STATE,
+  type Outcome,
+  type Permit,
+  report,
+  type Tally,
+} from "../upstream/breaker.ts";
+import { type BreakerCell, createBreakerCell } from "../upstream/breaker-cell.ts";
+import type { Admitted, Breaker, BreakerKind, BreakerSetup, Decision } from "../upstream/breakers.ts";
+import type { BreakerObject, BreakerView, ProbeAnswer } from "./breaker-object.ts";
+
+export interface DurableBreakerSetup extends BreakerSetup {
+  /**
+   * The object of this breaker's service, asked for anew for each call to it: a stub belongs to the request that took
+   * it, and one that has thrown is of no more use. May throw.
+   */
+  readonly object: () => BreakerObject;
+  /** Keeps work alive that goes on after the answer. The promise never rejects. */
+  readonly keepAlive: (work: Promise<void>) => void;
+  readonly logger: Pick<Logger, "log">;
+  readonly patience?: ObjectPatience;
+}
+
+/** How long an object may take for an answer. */
+export interface ObjectPatience {
+  /** So long one request waits to hear whether it is the probe; no other waits at all. Default 50. */
+  readonly probeMs: number;
+  /** After that it has not answered and will not. Default 1000. */
+  readonly giveUpMs: number;
+}
+
+const PATIENCE: ObjectPatience = { probeMs: 50, giveUpMs: 1_000 };
+/** So long nobody asks an object that has failed. */
+const COOL_DOWN_MS = 2_000;
+/** At least so long between two reports; what is seen meanwhile goes with the next. */
+const GAP_MS = 250;
+/** How old what is known of the object may be while there is traffic. */
+const REFRESH_MS = { quiet: 10_000, troubled: 2_000, open: 1_000, "half-open": 250 } as const;
+const PROBE_REPORTS = 3;
+
+/** A call that is to find out whether the service is back. */
+interface Probe {
+  readonly permit: Permit;
+  /** The object's epoch under which it is the one probe; undefined while only this isolate thinks so. */
+  grant: number | undefined;
+  outcome: Outcome | undefined;
+}
+
+/**
+ * The breaker of one service in one isolate. It decides from memory, by the same machine as a Node process, and tells
+ * the service's Durable Object in the background what it has seen: failures at once, but one report at a time; what goes
+ * well with the next report or refresh. The answer tells what other isolates have seen, and is adopted: the object is
+ * the truth about open and half-open, as long as it answers. Otherwise the isolate is on its own, and no request notices.
+ *
+ * A report that is lost is not said again: counted twice, it could shut a service.
+ *
+ * Fixed point 4 of the design; the road not taken is to ask the object for each call: a round trip for everybody, to the
+ * other end of the world for some, and a single point of failure.
+ */
+export class DurableBreaker implements Breaker {
+  readonly #setup: DurableBreakerSetup;
+  readonly #patience: ObjectPatience;
+  readonly #cell: BreakerCell;
+  /** The object's epoch as last heard of. */
+  #epoch: number | undefined;
+  #troubled = false;
+  /** Seen since the last report. */
+  #tally: Tally = EMPTY_TALLY;
+  /** There is a failure among it. */
+  #urgent = false;
+  #sentAtMs = Number.NEGATIVE_INFINITY;
+  /**
+   * Until then somebody reports and looks again afterwards. A time and no flag: work ends with the request that it
+   * belongs to, without a word.
+   */
+  #busyUntilMs = Number.NEGATIVE_INFINITY;
+  #run = 0;
+  #waitingSinceMs: number | undefined;
+  #failedAtMs = Number.NEGATIVE_INFINITY;
+  #order = 0;
+  /** Answers to questions from before this one are old: since then a probe has found out more. */
+  #oldestOrder = 0;
+
+  constructor(setup: DurableBreakerSetup) {
+    this.#setup = setup;
+    this.#patience = setup.patience ?? PATIENCE;
+    this.#cell = createBreakerCell(setup);
+  }
+
+  kind(): BreakerKind {
+    return this.#cell.get().kind;
+  }
+
+  admit(): Decision | Promise<Decision> {
+    const admission = admit(this.#cell.get(), this.#setup.now(), this.#setup.options);
+    if (!admission.admitted) {
+      this.#refresh();
+      return { admitted: false, retryAfterMs: admission.retryAfterMs };
+    }
+    if (admission.permit.kind === "call") {
+      this.#refresh();
+      return this.#call(admission.permit);
+    }
+    // From here on everybody else in this isolate is refused, whatever becomes of this one.
+    this.#cell.set(admission.state);
+    const probe: Probe = { permit: admission.permit, grant: undefined, outcome: undefined };
+    return this.#isLost() ? this.#probe(probe) : this.#askForProbe(probe);
+  }
+
+  #call(permit: Permit): Admitted {
+    return { admitted: true, isProbe: false, report: (outcome) => this.#reportCall(permit, outcome) };
+  }
+
+  #probe(probe: Probe): Admitted {
+    return {
+      admitted: true,
+      isProbe: true,
+      report: (outcome) => {
+        this.#step(probe.permit, outcome);
+        probe.outcome = outcome;
+        this.#reportProbe(probe);
+      },
+    };
+  }
+
+  #step(permit: Permit, outcome: Outcome): void {
+    const { now, options } = this.#setup;
+    this.#cell.set(report(this.#cell.get(), permit, outcome, now(), options, Math.random()));
+  }
+
+  #reportCall(permit: Permit, outcome: Outcome): void {
+    const { kind, epoch } = this.#cell.get();
+    // From before the last change, or nothing to tell.
+    if (kind !== "closed" || permit.epoch !== epoch || outcome === "neutral") return;
+    this.#step(permit, outcome);
+    this.#tally = addToTally(this.#tally, outcome);
+    if (outcome === "success") return;
+    this.#urgent = true;
+    this.#send();
+  }
+
+  #refresh(): void {
+    const { kind } = this.#cell.get();
+    const state = kind === "closed" ? (this.#troubled ? "troubled" : "quiet") : kind;
+    if (this.#setup.now() - this.#sentAtMs >= REFRESH_MS[state]) this.#send();
+  }
+
+  /** Reports in the background, unless somebody is at it or the object had better be left alone. */
+  #send(): void {
+    const nowMs = this.#setup.now();
+    if (nowMs < this.#busyUntilMs || nowMs - this.#failedAtMs < COOL_DOWN_MS) return;
+    this.#setup.keepAlive(this.#sendUntilQuiet(++this.#run));
+  }
+
+  async #sendUntilQuiet(run: number): Promise<void> {
+    for (;;) {
+      const nowMs = this.#setup.now();
+      this.#busyUntilMs = nowMs + this.#patience.giveUpMs + GAP_MS;
+      this.#sentAtMs = nowMs;
+      const tally = this.#tally;
+      this.#tally = EMPTY_TALLY;
+      this.#urgent = false;
+      const answered = await this.#exchange((object) => object.record(this.#epoch, tally));
+      if (answered !== undefined && this.#urgent) await sleep(GAP_MS);
+      // It took so long that somebody else has begun.
+      if (run !== this.#run) return;
+      if (answered === undefined || !this.#urgent) break;
+    }
+    this.#busyUntilMs = Number.NEGATIVE_INFINITY;
+  }
+
+  async #askForProbe(probe: Probe): Promise<Decision> {
+    let begun = false;
+    const asked = this.#ask(probe, () => !begun);
+    this.#setup.keepAlive(asked.then(() => {}));
+    const answer = await within(asked, this.#patience.probeMs);
+    begun = true;
+    // No answer, so the isolate is on its own.
+    if (answer === undefined || answer.granted) return this.#probe(probe);
+    const { now, options } = this.#setup;
+    const admission = admit(this.#cell.get(), now(), options);
+    if (admission.admitted && admission.permit.kind === "call") return this.#call(admission.permit);
+    return { admitted: false, retryAfterMs: admission.admitted ? options.openMs : admission.retryAfterMs };
+  }
+
+  /** `mayAdopt` tells whether the call still waits, so that what the object says can take its place. */
+  async #ask(probe: Probe, mayAdopt: () => boolean): Promise<ProbeAnswer | undefined> {
+    const answer = await this.#exchange((object) => object.askForProbe());
+    if (answer === undefined) return undefined;
+    if (answer.granted) {
+      this.#epoch = answer.epoch;
+      probe.grant = answer.epoch;
+      // The grant came late, and the call is over.
+      this.#reportProbe(probe);
+    } else if (mayAdopt()) {
+      this.#adopt(answer, "whatever is known here");
+    }
+    return answer;
+  }
+
+  /** Tells the object what its probe has found out, as soon as there is both a grant and an outcome. */
+  #reportProbe({ grant, outcome }: Probe): void {
+    if (grant === undefined || outcome === undefined) return;
+    this.#oldestOrder = this.#order + 1;
+    this.#setup.keepAlive(this.#insist((object) => object.recordProbe(grant, outcome)));
+  }
+
+  /** All others wait for the probe's outcome, so one lost message is not the end of it. */
+  async #insist(ask: (object: BreakerObject) => Promise<BreakerView>): Promise<void> {
+    for (let attempt = 1; attempt <= PROBE_REPORTS; attempt++) {
+      if ((await this.#exchange(ask)) !== undefined) return;
+      await sleep(GAP_MS);
+    }
+  }
+
+  /** One question to the object and its answer, or undefined: never rejects, never takes long. */
+  async #exchange<View extends BreakerView>(ask: (object: BreakerObject) => Promise<View>): Promise<View | undefined> {
+    const { now, object, logger } = this.#setup;
+    const order = ++this.#order;
+    this.#waitingSinceMs = now();
+    try {
+      const view = await within(ask(object()), this.#patience.giveUpMs);
+      if (view === undefined) throw new Error("no answer in time");
+      this.#failedAtMs = Number.NEGATIVE_INFINITY;
+      if (order >= this.#oldestOrder && !("granted" in view)) this.#adopt(view);
+      return view;
+    } catch (error) {
+      const wasWell = this.#failedAtMs === Number.NEGATIVE_INFINITY;
+      this.#failedAtMs = now();
+      if (wasWell) {
+        logger.log("warn", "a circuit breaker's object does not answer: the isolate decides for itself", {
+          error: describeError(error),
+        });
+      }
+      return undefined;
+    } finally {
+      if (order === this.#order) this.#waitingSinceMs = undefined;
+    }
+  }
+
+  /** It has failed just now, or lets somebody wait. A wait without end is a request's that is gone, and tells nothing. */
+  #isLost(): boolean {
+    const nowMs = this.#setup.now();
+    if (nowMs - this.#failedAtMs < COOL_DOWN_MS) return true;
+    const waitedMs = this.#waitingSinceMs === undefined ? 0 : nowMs - this.#waitingSinceMs;
+    return waitedMs > this.#patience.probeMs && waitedMs <= this.#patience.giveUpMs;
+  }
+
+  #adopt(view: BreakerView, over?: "whatever is known here"): void {
+    const isNews = this.#epoch !== undefined && view.epoch !== this.#epoch;
+    this.#epoch = view.epoch;
+    this.#troubled = view.troubled;
+    // It was seen before the change.
+    if (isNews) this.#tally = EMPTY_TALLY;
+    const local = this.#cell.get();
+    // While the object knows no more than before, a breaker that this isolate has opened stays open: it has seen why.
+    // A service that the object holds to be ill is ill here, too.
+    const isOwnJudgement = view.kind === "closed" || local.kind !== "closed";
+    if (!isNews && isOwnJudgement && over === undefined) return;
+    this.#cell.set(stateOf(view, local.epoch + 1, this.#setup.now()));
+  }
+}
+
+function stateOf({ kind, openings, waitMs }: BreakerView, epoch: number, nowMs: number): BreakerState {
+  switch (kind) {
+    case "closed":
+      return { ...INITIAL_BREAKER_STATE, epoch };
+    case "open":
+      return { kind, epoch, openings, untilMs: nowMs + waitMs };
+    case "half-open":
+      return { kind, epoch, openings, probeUntilMs: nowMs + waitMs };
+  }
+}
+
+/** What the work comes to, or undefined if that takes longer. */
+async function within<T>(work: Promise<T>, ms: number): Promise<T | undefined> {
+  let stop = () => {};
+  const late = new Promise<undefined>((resolve) => {
+    const timer = setTimeout(() => resolve(undefined), ms);
+    stop = () => clearTimeout(timer);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    stop();
+  }
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

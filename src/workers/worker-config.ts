@@ -1,0 +1,7 @@
+import { type Config, loadConfig } from "../config.ts";
+import { variablesOf } from "./bindings.ts";
+
+/** Reads what a Worker and its objects are told. Throws a ConfigError. */
+export function loadWorkerConfig(bindings: object): Config {
+  return loadConfig(variablesOf(bindings), { protocol: "connect", protocols: ["connect", "grpc-web"] });
+}
