@@ -139,7 +139,7 @@ export async function createGateway(config: Config, ports: Ports): Promise<Gatew
       ...UPSTREAM_SERVICES.map(({ key, label }) => ({
         label,
         probe: (probeMs: number) => probeGrpc(ports.transports[key], probeMs),
-        breaker: breakers[key].kind,
+        breaker: () => breakers[key].kind(),
       })),
       { label: PRESENCE_LABEL, probe: presence.checkHealth },
       { label: "redis" },

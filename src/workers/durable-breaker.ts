@@ -243,12 +243,12 @@ export class DurableBreaker implements Breaker {
     }
   }
 
-  /** It has failed just now, or lets somebody wait. A wait without end is a request's that is gone, and tells nothing. */
+  /** It has failed just now, or lets somebody wait. A wait that has ended without a word is a failure like any other. */
   #isLost(): boolean {
     const nowMs = this.#setup.now();
     if (nowMs - this.#failedAtMs < COOL_DOWN_MS) return true;
     const waitedMs = this.#waitingSinceMs === undefined ? 0 : nowMs - this.#waitingSinceMs;
-    return waitedMs > this.#patience.probeMs && waitedMs <= this.#patience.giveUpMs;
+    return waitedMs > this.#patience.probeMs && waitedMs <= this.#patience.giveUpMs + COOL_DOWN_MS;
   }
 
   #adopt(view: BreakerView, over?: "whatever is known here"): void {

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, vi } from "vitest";
 import { DEFAULT_BREAKER_OPTIONS } from "../../src/upstream/breaker.ts";
 import type { BreakerKind } from "../../src/upstream/breakers.ts";
 import type { BreakerObject } from "../../src/workers/breaker-object.ts";
-import { DurableBreaker } from "../../src/workers/durable-breaker.ts";
+import { DurableBreaker, type ObjectPatience } from "../../src/workers/durable-breaker.ts";
 
 let objectsSoFar = 0;
 
@@ -47,8 +47,15 @@ export interface Isolate {
   settle(): Promise<void>;
 }
 
+/** More than the slowest machine needs: an object that is well is never given up here. */
+const ENDLESS: ObjectPatience = { probeMs: 20_000, giveUpMs: 20_000 };
+
 /** What one isolate has in memory. `object` stands in the real one's place. */
-export function newIsolate(service: string, object: () => BreakerObject = () => stubOf(service)): Isolate {
+export function newIsolate(
+  service: string,
+  object: () => BreakerObject = () => stubOf(service),
+  patience: ObjectPatience | undefined = ENDLESS,
+): Isolate {
   const changes: Isolate["changes"] = [];
   const log: string[] = [];
   const asked: string[] = [];
@@ -75,6 +82,7 @@ export function newIsolate(service: string, object: () => BreakerObject = () => 
       background.add(work);
       void work.finally(() => background.delete(work));
     },
+    patience,
     logger: { log: (_level, message) => log.push(message) },
   });
   const settle = async () => {

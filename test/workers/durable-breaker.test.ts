@@ -1,3 +1,4 @@
+import { runInDurableObject } from "cloudflare:test";
 import { describe, expect, test } from "vitest";
 import { DEFAULT_BREAKER_OPTIONS } from "../../src/upstream/breaker.ts";
 import type { BreakerObject } from "../../src/workers/breaker-object.ts";
@@ -142,6 +143,9 @@ describe("R-17 an object that is evicted between any two steps has forgotten not
   });
 });
 
+/** So that nobody waits long here for what hangs. */
+const SHORT = { probeMs: 50, giveUpMs: 300 };
+
 /** Objects that are of no use, and what is wrong with each. */
 const USELESS: readonly (readonly [what: string, make: () => BreakerObject])[] = [
   ["throws", () => objectThat(() => Promise.reject(new Error("overloaded")))],
@@ -167,7 +171,7 @@ function objectThat(does: () => Promise<never>): BreakerObject {
 
 describe.each(USELESS)("R-17 an object that %s costs no request anything", (_what, object) => {
   test("healthy calls are admitted from memory", async () => {
-    const { breaker } = newIsolate("none", object);
+    const { breaker } = newIsolate("none", object, SHORT);
     for (let n = 0; n < 1_000; n++) {
       const decision = breaker.admit();
       expect(decision).toMatchObject({ admitted: true });
@@ -176,7 +180,7 @@ describe.each(USELESS)("R-17 an object that %s costs no request anything", (_wha
   });
 
   test("the isolate opens, probes and closes on its own, and waits for nobody", async () => {
-    const { breaker, settle, log } = newIsolate("none", object);
+    const { breaker, settle, log } = newIsolate("none", object, SHORT);
     for (let n = 0; n < failureThreshold; n++) admitted(await breaker.admit()).report("failure");
     expect(breaker.kind()).toBe("open");
     refused(await breaker.admit());
@@ -217,7 +221,7 @@ describe("R-17 an object that fails in the middle", () => {
     const held = new Promise<void>((resolve) => {
       letGo = resolve;
     });
-    const isolate = newIsolate(service, () => {
+    const slow = (): BreakerObject => {
       const real = stubOf(service);
       return {
         record: (...question) => real.record(...question),
@@ -227,7 +231,8 @@ describe("R-17 an object that fails in the middle", () => {
           return real.askForProbe();
         },
       };
-    });
+    };
+    const isolate = newIsolate(service, slow, { probeMs: 10, giveUpMs: 20_000 });
     await run(isolate, "failure", failureThreshold);
     advance(openMs);
     const probe = admitted(await isolate.breaker.admit());
@@ -251,6 +256,21 @@ describe("R-17 an object that fails in the middle", () => {
     await run(isolate, "failure", 1);
     expect(isolate.breaker.kind()).toBe("open");
     expect(isolate.asked.at(-1)).toBe("record");
+  });
+
+  test("by a reset: what it had answered it still knows, and the calls meanwhile are decided without it", async () => {
+    const service = newService();
+    const isolate = newIsolate(service);
+    await run(isolate, "failure", failureThreshold);
+    await expect(
+      runInDurableObject(stubOf(service), (_object, state) => state.abort("a deployment")),
+    ).rejects.toThrow();
+    refused(await isolate.breaker.admit());
+    expect((await stubOf(service).record(undefined, undefined)).kind).toBe("open");
+    advance(openMs);
+    admitted(await isolate.breaker.admit()).report("success");
+    await isolate.settle();
+    expect((await stubOf(service).record(undefined, undefined)).kind).toBe("closed");
   });
 
   test("a probe's outcome that is lost on its way is said again", async () => {
