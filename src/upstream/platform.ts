@@ -5,9 +5,9 @@ import { TaskService } from "../gen/platform/tasks/v1/tasks_pb.ts";
 import { UserService } from "../gen/platform/users/v1/users_pb.ts";
 import type { GatewayMetrics } from "../telemetry/gateway-metrics.ts";
 import type { Breaker } from "./breakers.ts";
+import { createCallSlots } from "./call-slots.ts";
 import type { PresenceClient } from "./presence-client.ts";
 import type { UpstreamService } from "./services.ts";
-import { createSlots } from "./slots.ts";
 import { createUpstreamClient, type UpstreamClient } from "./upstream-client.ts";
 
 /** Everything behind the gateway. */
@@ -46,7 +46,7 @@ export function createPlatform({
     service,
     transport: transports[service],
     breaker: breakers[service],
-    slots: createSlots(maxInFlight),
+    slots: createCallSlots({ most: maxInFlight, now }),
     requestTimeoutMs,
     metrics,
     now,

@@ -8,10 +8,10 @@ import { ERROR_CODES, GatewayError } from "../errors.ts";
 import type { GatewayMetrics } from "../telemetry/gateway-metrics.ts";
 import type { Breaker } from "./breakers.ts";
 import type { Call, CallStep } from "./call.ts";
+import type { CallSlots } from "./call-slots.ts";
 import { guardWithBreaker } from "./guard-with-breaker.ts";
 import { limitInFlight } from "./limit-in-flight.ts";
 import { labelOf, type UpstreamService } from "./services.ts";
-import type { Slots } from "./slots.ts";
 import { toUpstreamError } from "./upstream-errors.ts";
 
 /** What a call needs of the request that it serves: any handler's context has it. */
@@ -33,7 +33,7 @@ export interface UpstreamClientOptions {
   readonly metrics: GatewayMetrics;
   readonly breaker: Breaker;
   /** The calls that may be under way at once. */
-  readonly slots: Slots;
+  readonly slots: CallSlots;
   /** The ceiling for everything that one request waits for. */
   readonly requestTimeoutMs: number;
   /** Milliseconds since the epoch. */

@@ -9,11 +9,11 @@ import { createGatewayMetrics, type GatewayMetrics } from "#src/telemetry/gatewa
 import { createLogger } from "#src/telemetry/logger.ts";
 import type { BreakerOptions } from "#src/upstream/breaker.ts";
 import type { Breaker, CreateBreaker } from "#src/upstream/breakers.ts";
+import { createCallSlots } from "#src/upstream/call-slots.ts";
 import { createMemoryBreaker } from "#src/upstream/memory-breaker.ts";
 import { createPlatform, type Platform } from "#src/upstream/platform.ts";
 import type { PresenceClient } from "#src/upstream/presence-client.ts";
 import type { UpstreamProtocol, UpstreamService } from "#src/upstream/services.ts";
-import { createSlots } from "#src/upstream/slots.ts";
 import { createUpstreamClient } from "#src/upstream/upstream-client.ts";
 import { createWatchedBreakers } from "#src/upstream/watched-breakers.ts";
 import { PATIENT_BREAKER } from "./patient.ts";
@@ -90,7 +90,7 @@ export function openUsers(transport: Transport, metrics = createGatewayMetrics()
     transport,
     metrics,
     breaker: createMemoryBreaker({ options: PATIENT_BREAKER, now: Date.now, onChange: () => {} }),
-    slots: createSlots(1_000),
+    slots: createCallSlots({ most: 1_000, now: Date.now }),
     requestTimeoutMs: 30_000,
     now: Date.now,
   });

@@ -3,7 +3,6 @@ import type { Transport } from "@connectrpc/connect";
 import type { Lifecycle } from "../../ports.ts";
 import type { Logger } from "../../telemetry/logger.ts";
 import type { UpstreamService } from "../../upstream/services.ts";
-import { createSlots } from "../../upstream/slots.ts";
 import { showsSecret } from "./bearer-secret.ts";
 import type { BridgeConfig } from "./bridge-config.ts";
 import { createBridgeMetrics } from "./bridge-metrics.ts";
@@ -12,6 +11,7 @@ import { createPresenceListener, PRESENCE_CALLS } from "./presence-listener.ts";
 import { refuseSecret, refuseUnknownPath } from "./refusals.ts";
 import { createRpcHandlers } from "./rpc-handlers.ts";
 import { createRpcListener } from "./rpc-listener.ts";
+import { createSlots } from "./slots.ts";
 
 export interface BridgeListenerOptions {
   readonly transports: Readonly<Record<UpstreamService, Transport>>;

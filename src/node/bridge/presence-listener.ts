@@ -2,9 +2,9 @@ import type { IncomingMessage, RequestListener, ServerResponse } from "node:http
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { describeError, type Logger } from "../../telemetry/logger.ts";
-import type { Slots } from "../../upstream/slots.ts";
 import { requestIdOf } from "./request-id.ts";
 import { limitRequestTime } from "./request-time.ts";
+import type { Slots } from "./slots.ts";
 
 export interface PresenceListenerOptions {
   /** Absolute, without a path. */

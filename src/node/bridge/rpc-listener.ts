@@ -2,12 +2,12 @@ import type { IncomingMessage, RequestListener, ServerResponse } from "node:http
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import { describeError, type Logger } from "../../telemetry/logger.ts";
 import { labelOf } from "../../upstream/services.ts";
-import type { Slots } from "../../upstream/slots.ts";
 import type { BridgeMetrics } from "./bridge-metrics.ts";
 import { type CallRecord, valuesWith } from "./call-record.ts";
 import { requestIdOf } from "./request-id.ts";
 import { limitRequestTime } from "./request-time.ts";
 import type { BridgedRpc } from "./rpc-handlers.ts";
+import type { Slots } from "./slots.ts";
 import { boundTimeouts } from "./timeouts.ts";
 
 export interface RpcListenerOptions {
