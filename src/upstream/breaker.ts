@@ -1,3 +1,5 @@
+import { type Outcome, type Tally, tallyOf } from "./tally.ts";
+
 /**
  * The circuit breaker of one service as a pure machine: state, event and time in, state out. The same functions decide
  * in a Node process and, for Workers, in a Durable Object. A state is plain data, so that it can be stored and put back.
@@ -39,55 +41,6 @@ export interface Slot {
   readonly startMs: number;
   readonly calls: number;
   readonly failures: number;
-}
-
-/**
- * What a call ended with. Nothing that a client can cause may be a `failure`: one caller could otherwise close a
- * service to everybody.
- */
-export type Outcome =
-  /** An answer, also one that refuses the request. */
-  | "success"
-  /** The connection, the deadline, or UNAVAILABLE: the service cannot be reached or does not keep up. */
-  | "failure"
-  /** INTERNAL, UNKNOWN, DATA_LOSS: perhaps the service, perhaps what this caller sent. Counts in the rate only. */
-  | "suspect"
-  /** The client went away, or its own deadline was too short: says nothing about the service. */
-  | "neutral";
-
-/** What several calls ended with, as far as a breaker cares. Neutral ones are not in it. */
-export interface Tally {
-  readonly calls: number;
-  /** Failures and suspects: what the rate is made of. */
-  readonly failures: number;
-  /** The failures in a row at the end. */
-  readonly row: number;
-  /** There was a success, so that the row continues none from before. */
-  readonly rowBegan: boolean;
-}
-
-export const EMPTY_TALLY: Tally = { calls: 0, failures: 0, row: 0, rowBegan: false };
-
-const TALLY_OF_ONE: Readonly<Record<Outcome, Tally>> = {
-  success: { calls: 1, failures: 0, row: 0, rowBegan: true },
-  failure: { calls: 1, failures: 1, row: 1, rowBegan: false },
-  // Neither adds to a row of failures nor ends it.
-  suspect: { calls: 1, failures: 1, row: 0, rowBegan: false },
-  neutral: EMPTY_TALLY,
-};
-
-/** The tally with one more call in it, the latest. */
-export function addToTally(tally: Tally, outcome: Outcome): Tally {
-  return joinTallies(tally, TALLY_OF_ONE[outcome]);
-}
-
-function joinTallies(earlier: Tally, later: Tally): Tally {
-  return {
-    calls: earlier.calls + later.calls,
-    failures: earlier.failures + later.failures,
-    row: later.rowBegan ? later.row : earlier.row + later.row,
-    rowBegan: earlier.rowBegan || later.rowBegan,
-  };
 }
 
 /** Leave to make one call; it goes back with the call's outcome. */
@@ -204,7 +157,7 @@ export function report(
     case "open":
       return state;
     case "closed":
-      return outcome === "neutral" ? state : watch(state, TALLY_OF_ONE[outcome], nowMs, options, random);
+      return outcome === "neutral" ? state : watch(state, tallyOf(outcome), nowMs, options, random);
     case "half-open":
       return judgeProbe(state, outcome, nowMs, options, random);
   }

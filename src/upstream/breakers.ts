@@ -1,5 +1,6 @@
-import type { BreakerOptions, BreakerState, Outcome } from "./breaker.ts";
+import type { BreakerOptions, BreakerState } from "./breaker.ts";
 import type { UpstreamService } from "./services.ts";
+import type { Outcome } from "./tally.ts";
 
 /** Where a breaker stands, in one word. */
 export type BreakerKind = BreakerState["kind"];

@@ -1,6 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { GatewayError } from "../errors.ts";
-import type { Outcome } from "./breaker.ts";
+import type { Outcome } from "./tally.ts";
 import { proxyStatusOf } from "./upstream-errors.ts";
 
 /**

@@ -1,6 +1,7 @@
-import { admit, type Outcome, type Permit, report } from "./breaker.ts";
+import { admit, type Permit, report } from "./breaker.ts";
 import { createBreakerCell } from "./breaker-cell.ts";
 import type { Breaker, BreakerSetup, Decision } from "./breakers.ts";
+import type { Outcome } from "./tally.ts";
 
 /** The breaker of one process: it knows what this process has seen, and asks nobody. */
 export function createMemoryBreaker(setup: BreakerSetup): Breaker {

@@ -1,5 +1,5 @@
-import type { Outcome, Tally } from "../upstream/breaker.ts";
 import type { BreakerKind } from "../upstream/breakers.ts";
+import type { Outcome, Tally } from "../upstream/tally.ts";
 
 /** What the object knows, as it tells isolates. Times are left-over times: two machines' clocks never agree. */
 export interface BreakerView {

@@ -4,11 +4,10 @@ import {
   type BreakerOptions,
   type BreakerState,
   breakerOptionsOf,
-  type Outcome,
   report,
   reportTally,
-  type Tally,
 } from "../upstream/breaker.ts";
+import type { Outcome, Tally } from "../upstream/tally.ts";
 import type { Bindings } from "./bindings.ts";
 import type { BreakerObject, BreakerView, ProbeAnswer } from "./breaker-object.ts";
 import { isCount, isRecord, storedBreakerState } from "./stored-breaker-state.ts";

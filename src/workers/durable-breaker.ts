@@ -1,42 +1,16 @@
-import { describeError, type Logger } from "../telemetry/logger.ts";
-import {
-  addToTally,
-  admit,
-  type BreakerState,
-  EMPTY_TALLY,
-  INITIAL_BREAKER_STATE,
-  type Outcome,
-  type Permit,
-  report,
-  type Tally,
-} from "../upstream/breaker.ts";
+import { admit, type BreakerState, INITIAL_BREAKER_STATE, type Permit, report } from "../upstream/breaker.ts";
 import { type BreakerCell, createBreakerCell } from "../upstream/breaker-cell.ts";
 import type { Admitted, Breaker, BreakerKind, BreakerSetup, Decision } from "../upstream/breakers.ts";
+import { addToTally, EMPTY_TALLY, type Outcome, type Tally } from "../upstream/tally.ts";
 import type { BreakerObject, BreakerView, ProbeAnswer } from "./breaker-object.ts";
+import { type ObjectLine, sleep, within } from "./object-line.ts";
 
 export interface DurableBreakerSetup extends BreakerSetup {
-  /**
-   * The object of this breaker's service, asked for anew for each call to it: a stub belongs to the request that took
-   * it, and one that has thrown is of no more use. May throw.
-   */
-  readonly object: () => BreakerObject;
+  readonly line: ObjectLine<BreakerObject>;
   /** Keeps work alive that goes on after the answer. The promise never rejects. */
   readonly keepAlive: (work: Promise<void>) => void;
-  readonly logger: Pick<Logger, "log">;
-  readonly patience?: ObjectPatience;
 }
 
-/** How long an object may take for an answer. */
-export interface ObjectPatience {
-  /** So long one request waits to hear whether it is the probe; no other waits at all. Default 50. */
-  readonly probeMs: number;
-  /** After that it has not answered and will not. Default 1000. */
-  readonly giveUpMs: number;
-}
-
-const PATIENCE: ObjectPatience = { probeMs: 50, giveUpMs: 1_000 };
-/** So long nobody asks an object that has failed. */
-const COOL_DOWN_MS = 2_000;
 /** At least so long between two reports; what is seen meanwhile goes with the next. */
 const GAP_MS = 250;
 /** How old what is known of the object may be while there is traffic. */
@@ -64,7 +38,6 @@ interface Probe {
  */
 export class DurableBreaker implements Breaker {
   readonly #setup: DurableBreakerSetup;
-  readonly #patience: ObjectPatience;
   readonly #cell: BreakerCell;
   /** The object's epoch as last heard of. */
   #epoch: number | undefined;
@@ -80,15 +53,12 @@ export class DurableBreaker implements Breaker {
    */
   #busyUntilMs = Number.NEGATIVE_INFINITY;
   #run = 0;
-  #waitingSinceMs: number | undefined;
-  #failedAtMs = Number.NEGATIVE_INFINITY;
   #order = 0;
   /** Answers to questions from before this one are old: since then a probe has found out more. */
   #oldestOrder = 0;
 
   constructor(setup: DurableBreakerSetup) {
     this.#setup = setup;
-    this.#patience = setup.patience ?? PATIENCE;
     this.#cell = createBreakerCell(setup);
   }
 
@@ -109,7 +79,7 @@ export class DurableBreaker implements Breaker {
     // From here on everybody else in this isolate is refused, whatever becomes of this one.
     this.#cell.set(admission.state);
     const probe: Probe = { permit: admission.permit, grant: undefined, outcome: undefined };
-    return this.#isLost() ? this.#probe(probe) : this.#askForProbe(probe);
+    return this.#setup.line.isLost() ? this.#probe(probe) : this.#askForProbe(probe);
   }
 
   #call(permit: Permit): Admitted {
@@ -153,14 +123,14 @@ export class DurableBreaker implements Breaker {
   /** Reports in the background, unless somebody is at it or the object had better be left alone. */
   #send(): void {
     const nowMs = this.#setup.now();
-    if (nowMs < this.#busyUntilMs || nowMs - this.#failedAtMs < COOL_DOWN_MS) return;
+    if (nowMs < this.#busyUntilMs || this.#setup.line.isCooling()) return;
     this.#setup.keepAlive(this.#sendUntilQuiet(++this.#run));
   }
 
   async #sendUntilQuiet(run: number): Promise<void> {
     for (;;) {
       const nowMs = this.#setup.now();
-      this.#busyUntilMs = nowMs + this.#patience.giveUpMs + GAP_MS;
+      this.#busyUntilMs = nowMs + this.#setup.line.giveUpMs + GAP_MS;
       this.#sentAtMs = nowMs;
       const tally = this.#tally;
       this.#tally = EMPTY_TALLY;
@@ -178,7 +148,7 @@ export class DurableBreaker implements Breaker {
     let begun = false;
     const asked = this.#ask(probe, () => !begun);
     this.#setup.keepAlive(asked.then(() => {}));
-    const answer = await within(asked, this.#patience.probeMs);
+    const answer = await within(asked, this.#setup.line.patienceMs);
     begun = true;
     // No answer, so the isolate is on its own.
     if (answer === undefined || answer.granted) return this.#probe(probe);
@@ -218,37 +188,12 @@ export class DurableBreaker implements Breaker {
     }
   }
 
-  /** One question to the object and its answer, or undefined: never rejects, never takes long. */
+  /** One question to the object, whose answer is adopted; undefined where there is none. */
   async #exchange<View extends BreakerView>(ask: (object: BreakerObject) => Promise<View>): Promise<View | undefined> {
-    const { now, object, logger } = this.#setup;
     const order = ++this.#order;
-    this.#waitingSinceMs = now();
-    try {
-      const view = await within(ask(object()), this.#patience.giveUpMs);
-      if (view === undefined) throw new Error("no answer in time");
-      this.#failedAtMs = Number.NEGATIVE_INFINITY;
-      if (order >= this.#oldestOrder && !("granted" in view)) this.#adopt(view);
-      return view;
-    } catch (error) {
-      const wasWell = this.#failedAtMs === Number.NEGATIVE_INFINITY;
-      this.#failedAtMs = now();
-      if (wasWell) {
-        logger.log("warn", "a circuit breaker's object does not answer: the isolate decides for itself", {
-          error: describeError(error),
-        });
-      }
-      return undefined;
-    } finally {
-      if (order === this.#order) this.#waitingSinceMs = undefined;
-    }
-  }
-
-  /** It has failed just now, or lets somebody wait. A wait that has ended without a word is a failure like any other. */
-  #isLost(): boolean {
-    const nowMs = this.#setup.now();
-    if (nowMs - this.#failedAtMs < COOL_DOWN_MS) return true;
-    const waitedMs = this.#waitingSinceMs === undefined ? 0 : nowMs - this.#waitingSinceMs;
-    return waitedMs > this.#patience.probeMs && waitedMs <= this.#patience.giveUpMs + COOL_DOWN_MS;
+    const view = await this.#setup.line.ask(ask);
+    if (view !== undefined && order >= this.#oldestOrder && !("granted" in view)) this.#adopt(view);
+    return view;
   }
 
   #adopt(view: BreakerView, over?: "whatever is known here"): void {
@@ -275,22 +220,4 @@ function stateOf({ kind, openings, waitMs }: BreakerView, epoch: number, nowMs: 
     case "half-open":
       return { kind, epoch, openings, probeUntilMs: nowMs + waitMs };
   }
-}
-
-/** What the work comes to, or undefined if that takes longer. */
-async function within<T>(work: Promise<T>, ms: number): Promise<T | undefined> {
-  let stop = () => {};
-  const late = new Promise<undefined>((resolve) => {
-    const timer = setTimeout(() => resolve(undefined), ms);
-    stop = () => clearTimeout(timer);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    stop();
-  }
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

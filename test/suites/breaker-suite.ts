@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import { DEFAULT_BREAKER_OPTIONS, type Outcome } from "#src/upstream/breaker.ts";
+import { DEFAULT_BREAKER_OPTIONS } from "#src/upstream/breaker.ts";
 import type { Admitted, Breaker, BreakerKind, Decision, Refused } from "#src/upstream/breakers.ts";
+import type { Outcome } from "#src/upstream/tally.ts";
 
 /** A breaker with the default options and a clock that a test sets. */
 export interface BreakerUnderTest {

@@ -1,5 +1,5 @@
-import type { Outcome } from "#src/upstream/breaker.ts";
 import type { CreateBreaker } from "#src/upstream/breakers.ts";
+import type { Outcome } from "#src/upstream/tally.ts";
 
 /** A breaker that lets every call through, and remembers what it is told. */
 export function recordingBreaker() {

@@ -1,21 +1,19 @@
 import { describe, expect, test } from "vitest";
 import {
-  addToTally,
   admit,
   type BreakerOptions,
   type BreakerState,
   breakerOptionsOf,
   DEFAULT_BREAKER_OPTIONS,
-  EMPTY_TALLY,
   type HalfOpen,
   INITIAL_BREAKER_STATE,
-  type Outcome,
   type Permit,
   report,
   reportTally,
   type Slot,
-  type Tally,
 } from "#src/upstream/breaker.ts";
+import type { Outcome } from "#src/upstream/tally.ts";
+import { tallyOf } from "../support/tally-of.ts";
 
 const OPTIONS: BreakerOptions = {
   failureThreshold: 3,
@@ -119,27 +117,6 @@ describe("report", () => {
     expect(admit(after, 100_000, OPTIONS)).toMatchObject({ admitted: true, permit: { kind: "probe" } });
   });
 });
-
-describe("a tally", () => {
-  const rows: [outcomes: string, expected: Tally][] = [
-    ["", EMPTY_TALLY],
-    ["+", { calls: 1, failures: 0, row: 0, rowBegan: true }],
-    ["xx", { calls: 2, failures: 2, row: 2, rowBegan: false }],
-    ["x+", { calls: 2, failures: 1, row: 0, rowBegan: true }],
-    ["x+x", { calls: 3, failures: 2, row: 1, rowBegan: true }],
-    ["x-x", { calls: 3, failures: 3, row: 2, rowBegan: false }],
-    ["x0x", { calls: 2, failures: 2, row: 2, rowBegan: false }],
-  ];
-  test.each(rows)("of %j says what matters of it", (outcomes, expected) => {
-    expect(tallyOf(outcomes)).toEqual(expected);
-  });
-});
-
-/** `+` success, `x` failure, `-` suspect, `0` neutral. */
-function tallyOf(outcomes: string): Tally {
-  const names = { "+": "success", x: "failure", "-": "suspect", "0": "neutral" } as const;
-  return [...outcomes].reduce((tally, mark) => addToTally(tally, names[mark as keyof typeof names]), EMPTY_TALLY);
-}
 
 describe("reportTally", () => {
   const NOW = 100_500;

@@ -1,8 +1,8 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { describe, expect, test } from "vitest";
 import { ERROR_CODES, type ErrorCode, GatewayError } from "#src/errors.ts";
-import type { Outcome } from "#src/upstream/breaker.ts";
 import { outcomeOf } from "#src/upstream/call-outcome.ts";
+import type { Outcome } from "#src/upstream/tally.ts";
 
 /** A status that the service sent. */
 function wire(code: Code, message = "x"): ConnectError {

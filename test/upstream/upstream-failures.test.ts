@@ -2,7 +2,7 @@ import { constants } from "node:http2";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import type { ErrorCode, GatewayError } from "#src/errors.ts";
-import type { Outcome } from "#src/upstream/breaker.ts";
+import type { Outcome } from "#src/upstream/tally.ts";
 import {
   answer,
   type Behaviour,

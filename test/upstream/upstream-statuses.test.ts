@@ -1,7 +1,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { describe, expect, test } from "vitest";
 import type { ErrorCode } from "#src/errors.ts";
-import type { Outcome } from "#src/upstream/breaker.ts";
+import type { Outcome } from "#src/upstream/tally.ts";
 import { toUpstreamError } from "#src/upstream/upstream-errors.ts";
 import { answer, GOOD_USER_ID, refuse, startMisbehavingGrpcServer } from "../support/misbehaving-grpc-server.ts";
 import { recordingBreaker } from "../support/recording-breaker.ts";

@@ -4,7 +4,8 @@ import { afterEach, beforeEach, vi } from "vitest";
 import { DEFAULT_BREAKER_OPTIONS } from "../../src/upstream/breaker.ts";
 import type { BreakerKind } from "../../src/upstream/breakers.ts";
 import type { BreakerObject } from "../../src/workers/breaker-object.ts";
-import { DurableBreaker, type ObjectPatience } from "../../src/workers/durable-breaker.ts";
+import { DurableBreaker } from "../../src/workers/durable-breaker.ts";
+import { ObjectLine } from "../../src/workers/object-line.ts";
 
 let objectsSoFar = 0;
 
@@ -48,42 +49,47 @@ export interface Isolate {
 }
 
 /** More than the slowest machine needs: an object that is well is never given up here. */
-const ENDLESS: ObjectPatience = { probeMs: 20_000, giveUpMs: 20_000 };
+const ENDLESS = { patienceMs: 20_000, giveUpMs: 20_000 };
 
 /** What one isolate has in memory. `object` stands in the real one's place. */
 export function newIsolate(
   service: string,
   object: () => BreakerObject = () => stubOf(service),
-  patience: ObjectPatience | undefined = ENDLESS,
+  patience = ENDLESS,
 ): Isolate {
   const changes: Isolate["changes"] = [];
   const log: string[] = [];
   const asked: string[] = [];
   const background = new Set<Promise<void>>();
-  const breaker = new DurableBreaker({
-    options: DEFAULT_BREAKER_OPTIONS,
-    now: Date.now,
-    onChange: ({ from, to, openMs }) => changes.push([from, to, openMs]),
+  const counted =
+    <Question extends unknown[], Answer>(name: keyof BreakerObject, ask: (...question: Question) => Answer) =>
+    (...question: Question): Answer => {
+      asked.push(name);
+      return ask(...question);
+    };
+  const line = new ObjectLine<BreakerObject>({
+    name: service,
     object: () => {
       const real = object();
-      const counted =
-        <Question extends unknown[], Answer>(name: keyof BreakerObject, ask: (...question: Question) => Answer) =>
-        (...question: Question): Answer => {
-          asked.push(name);
-          return ask(...question);
-        };
       return {
         record: counted("record", (epoch, tally) => real.record(epoch, tally)),
         askForProbe: counted("askForProbe", () => real.askForProbe()),
         recordProbe: counted("recordProbe", (epoch, outcome) => real.recordProbe(epoch, outcome)),
       };
     },
+    now: Date.now,
+    logger: { log: (_level, message) => log.push(message) },
+    ...patience,
+  });
+  const breaker = new DurableBreaker({
+    options: DEFAULT_BREAKER_OPTIONS,
+    now: Date.now,
+    onChange: ({ from, to, openMs }) => changes.push([from, to, openMs]),
+    line,
     keepAlive: (work) => {
       background.add(work);
       void work.finally(() => background.delete(work));
     },
-    patience,
-    logger: { log: (_level, message) => log.push(message) },
   });
   const settle = async () => {
     while (background.size > 0) await Promise.all(background);

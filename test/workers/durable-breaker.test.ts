@@ -2,6 +2,7 @@ import { runInDurableObject } from "cloudflare:test";
 import { describe, expect, test } from "vitest";
 import { DEFAULT_BREAKER_OPTIONS } from "../../src/upstream/breaker.ts";
 import type { BreakerObject } from "../../src/workers/breaker-object.ts";
+import { breakersOf } from "../../src/workers/worker-breakers.ts";
 import { admitted, breakerSuite, calls, refused } from "../suites/breaker-suite.ts";
 import { advance, evict, type Isolate, newIsolate, newService, stopTheClock, stubOf } from "./breaker-objects.ts";
 
@@ -144,7 +145,7 @@ describe("R-17 an object that is evicted between any two steps has forgotten not
 });
 
 /** So that nobody waits long here for what hangs. */
-const SHORT = { probeMs: 50, giveUpMs: 300 };
+const SHORT = { patienceMs: 50, giveUpMs: 300 };
 
 /** Objects that are of no use, and what is wrong with each. */
 const USELESS: readonly (readonly [what: string, make: () => BreakerObject])[] = [
@@ -232,7 +233,7 @@ describe("R-17 an object that fails in the middle", () => {
         },
       };
     };
-    const isolate = newIsolate(service, slow, { probeMs: 10, giveUpMs: 20_000 });
+    const isolate = newIsolate(service, slow, { patienceMs: 10, giveUpMs: 20_000 });
     await run(isolate, "failure", failureThreshold);
     advance(openMs);
     const probe = admitted(await isolate.breaker.admit());
@@ -321,4 +322,11 @@ describe("a healthy service's object is left in peace", () => {
     await isolate.settle();
     expect(isolate.asked).toEqual(["record", "record"]);
   });
+});
+
+test("where no objects are bound, each isolate is on its own", async () => {
+  const create = breakersOf({}, { keepAlive: () => expect.fail("nothing to keep alive"), logger: { log: () => {} } });
+  const breaker = create("tasks", { options: DEFAULT_BREAKER_OPTIONS, now: Date.now, onChange: () => {} });
+  for (let n = 0; n < failureThreshold; n++) admitted(await breaker.admit()).report("failure");
+  refused(await breaker.admit());
 });
