@@ -201,7 +201,10 @@ export class DurableBreaker implements Breaker {
     this.#epoch = view.epoch;
     this.#troubled = view.troubled;
     // It was seen before the change.
-    if (isNews) this.#tally = EMPTY_TALLY;
+    if (isNews) {
+      this.#tally = EMPTY_TALLY;
+      this.#urgent = false;
+    }
     const local = this.#cell.get();
     // While the object knows no more than before, a breaker that this isolate has opened stays open: it has seen why.
     // A service that the object holds to be ill is ill here, too.

@@ -55,6 +55,17 @@ describe("what is no report changes nothing and is answered", () => {
   });
 });
 
+test("what was seen before the last change counts for nothing; what is seen after it does", async () => {
+  const service = newService();
+  const stub = stubOf(service);
+  const { waitMs } = await stub.record(0, FAILURES);
+  advance(waitMs);
+  const { epoch } = await stub.askForProbe();
+  const closed = await stub.recordProbe(epoch, "success");
+  expect(await stub.record(0, FAILURES)).toEqual(closed);
+  expect(await stub.record(closed.epoch, FAILURES)).toMatchObject({ kind: "open", openings: 1 });
+});
+
 describe("what is stored", () => {
   test("is nothing while nothing goes wrong", async () => {
     const service = newService();

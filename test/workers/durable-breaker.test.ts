@@ -291,6 +291,69 @@ describe("R-17 an object that fails in the middle", () => {
   });
 });
 
+describe("answers that come late", () => {
+  /** An object whose reports wait at a gate: before they are made, or with their answers in hand. */
+  function gated(service: string, where: "before" | "after") {
+    let open = Promise.resolve();
+    let letGo = () => {};
+    const shut = () => {
+      open = new Promise((resolve) => {
+        letGo = resolve;
+      });
+    };
+    const object = (): BreakerObject => {
+      const real = stubOf(service);
+      return {
+        record: async (...question) => {
+          if (where === "before") await open;
+          const answer = await real.record(...question);
+          await open;
+          return answer;
+        },
+        askForProbe: () => real.askForProbe(),
+        recordProbe: (...question) => real.recordProbe(...question),
+      };
+    };
+    return { isolate: newIsolate(service, object), shut, letGo: () => letGo() };
+  }
+
+  test("of before a probe's success do not shut the service again", async () => {
+    const { isolate, shut, letGo } = gated(newService(), "after");
+    await run(isolate, "failure", failureThreshold);
+    advance(openMs);
+    const probe = admitted(await isolate.breaker.admit());
+    shut();
+    advance(250);
+    refused(await isolate.breaker.admit());
+    probe.report("success");
+    letGo();
+    await isolate.settle();
+    expect(isolate.asked.slice(-2)).toEqual(["record", "recordProbe"]);
+    expect(isolate.changes.map(([, to]) => to)).toEqual(["open", "half-open", "closed"]);
+  });
+
+  test("with news make what was seen before it worthless", async () => {
+    const service = newService();
+    const { isolate, shut, letGo } = gated(service, "before");
+    await run(isolate, "success", 1);
+    advance(10_000);
+    shut();
+    for (let n = 1; n < failureThreshold; n++) admitted(await isolate.breaker.admit()).report("failure");
+    // Meanwhile all is over elsewhere: opened, probed, closed.
+    const other = newIsolate(service);
+    await run(other, "failure", failureThreshold);
+    advance(openMs);
+    await run(other, "success", 1);
+    letGo();
+    await isolate.settle();
+    advance(10_000);
+    await run(isolate, "neutral", 1);
+    await run(other, "failure", 1);
+    expect(other.breaker.kind()).toBe("closed");
+    expect(await stubOf(service).record(undefined, undefined)).toMatchObject({ kind: "closed" });
+  });
+});
+
 describe("a healthy service's object is left in peace", () => {
   test("a thousand calls wait for no answer of it, and ask one question in the background", async () => {
     const { breaker, asked, settle } = newIsolate(newService());
