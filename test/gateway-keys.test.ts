@@ -5,6 +5,7 @@ import { UserService } from "#gen/platform/users/v1/users_pb.ts";
 import { loadConfig } from "#src/config.ts";
 import { createGateway } from "#src/gateway.ts";
 import { MemorySessionStore } from "#src/identity/memory-session-store.ts";
+import { createMemoryBreaker } from "#src/upstream/memory-breaker.ts";
 import { claims, forge, GOOD_HEADER } from "./identity/forge.ts";
 import { type IssuerKey, issuerKey, signedBy } from "./support/key-set-server.ts";
 
@@ -40,6 +41,7 @@ function setUp() {
       now,
       writeLog: (line) => lines.push(line),
       transports: { users, tasks: nobody, recommendation: nobody, orchestrator: nobody },
+      createBreaker: (_service, setup) => createMemoryBreaker(setup),
       fetch: () => keySet(),
       sessions,
       keepAlive: () => {},

@@ -6,6 +6,7 @@ import { createGateway } from "#src/gateway.ts";
 import { MemorySessionStore } from "#src/identity/memory-session-store.ts";
 import { createErrorReporter, type ErrorReporterOptions } from "#src/telemetry/error-reports.ts";
 import { createLogger } from "#src/telemetry/logger.ts";
+import { createMemoryBreaker } from "#src/upstream/memory-breaker.ts";
 import { VERSION } from "#src/version.ts";
 
 const DSN = "https://publickey@sentry.test/42";
@@ -84,6 +85,7 @@ export function errorReportsSuite({ runtime }: ErrorReportsTarget): void {
       now,
       writeLog: () => {},
       transports: { users, tasks: nobody, recommendation: nobody, orchestrator: nobody },
+      createBreaker: (_service, setup) => createMemoryBreaker(setup),
       fetch: async () => new Response("ok"),
       sessions: new MemorySessionStore({ now, accessLifetimeSeconds: config.accessLifetimeSeconds }),
       keepAlive,
