@@ -14,7 +14,7 @@ export interface DurableBreakerSetup extends BreakerSetup {
 /** At least so long between two reports; what is seen meanwhile goes with the next. */
 const GAP_MS = 250;
 /** How old what is known of the object may be while there is traffic. */
-const REFRESH_MS = { quiet: 10_000, troubled: 2_000, open: 1_000, "half-open": 250 } as const;
+const REFRESH_MS = { quiet: 10_000, troubled: 2_000, open: 1_000, "half-open": 500 } as const;
 const PROBE_REPORTS = 3;
 
 /** A call that is to find out whether the service is back. */

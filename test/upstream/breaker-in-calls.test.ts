@@ -81,6 +81,16 @@ describe("a service that fails is left alone", () => {
     }
   });
 
+  test("R-08 a service that says UNAVAILABLE for half a minute is asked far less often than the clients ask", async () => {
+    const { server, call, advance } = await setUp(unavailable);
+    const requests = 1_500;
+    for (let n = 0; n < requests; n++) {
+      expect((await gatewayErrorOf(call())).status).toBe(503);
+      advance(20);
+    }
+    expect(server.calls.length / requests).toBeLessThan(0.05);
+  });
+
   test("Retry-After is when it will try again, in whole seconds, rounded up", async () => {
     const { call, advance, upstream } = await setUp(unavailable);
     for (let n = 0; n < failureThreshold; n++) await gatewayErrorOf(call());

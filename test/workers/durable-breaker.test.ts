@@ -69,7 +69,7 @@ describe("isolates know together what none of them knows alone", () => {
     admitted(probes[0]!).report("success");
     for (const { settle } of isolates) await settle();
     // The others hear of it within a moment of asking.
-    advance(250);
+    advance(500);
     for (const { breaker, settle } of isolates) {
       await breaker.admit();
       await settle();
@@ -323,7 +323,7 @@ describe("answers that come late", () => {
     advance(openMs);
     const probe = admitted(await isolate.breaker.admit());
     shut();
-    advance(250);
+    advance(500);
     refused(await isolate.breaker.admit());
     probe.report("success");
     letGo();
