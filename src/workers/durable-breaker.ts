@@ -160,7 +160,7 @@ export class DurableBreaker implements Breaker {
 
   /** `mayAdopt` tells whether the call still waits, so that what the object says can take its place. */
   async #ask(probe: Probe, mayAdopt: () => boolean): Promise<ProbeAnswer | undefined> {
-    const answer = await this.#exchange((object) => object.askForProbe());
+    const answer = await this.#setup.line.ask((object) => object.askForProbe());
     if (answer === undefined) return undefined;
     if (answer.granted) {
       this.#epoch = answer.epoch;
@@ -168,7 +168,7 @@ export class DurableBreaker implements Breaker {
       // The grant came late, and the call is over.
       this.#reportProbe(probe);
     } else if (mayAdopt()) {
-      this.#adopt(answer, "whatever is known here");
+      this.#adopt(answer, { force: true });
     }
     return answer;
   }
@@ -189,14 +189,15 @@ export class DurableBreaker implements Breaker {
   }
 
   /** One question to the object, whose answer is adopted; undefined where there is none. */
-  async #exchange<View extends BreakerView>(ask: (object: BreakerObject) => Promise<View>): Promise<View | undefined> {
+  async #exchange(ask: (object: BreakerObject) => Promise<BreakerView>): Promise<BreakerView | undefined> {
     const order = ++this.#order;
     const view = await this.#setup.line.ask(ask);
-    if (view !== undefined && order >= this.#oldestOrder && !("granted" in view)) this.#adopt(view);
+    if (view !== undefined && order >= this.#oldestOrder) this.#adopt(view);
     return view;
   }
 
-  #adopt(view: BreakerView, over?: "whatever is known here"): void {
+  /** `force` where what is known here only bridges the time until the answer. */
+  #adopt(view: BreakerView, { force } = { force: false }): void {
     const isNews = this.#epoch !== undefined && view.epoch !== this.#epoch;
     this.#epoch = view.epoch;
     this.#troubled = view.troubled;
@@ -209,7 +210,7 @@ export class DurableBreaker implements Breaker {
     // While the object knows no more than before, a breaker that this isolate has opened stays open: it has seen why.
     // A service that the object holds to be ill is ill here, too.
     const isOwnJudgement = view.kind === "closed" || local.kind !== "closed";
-    if (!isNews && isOwnJudgement && over === undefined) return;
+    if (!isNews && isOwnJudgement && !force) return;
     this.#cell.set(stateOf(view, local.epoch + 1, this.#setup.now()));
   }
 }
