@@ -35,6 +35,12 @@ export interface Config {
   readonly redisTimeoutMs: number;
   /** The ceiling for everything that one request waits for. */
   readonly upstreamTimeoutMs: number;
+  /** So many failures of a service in a row open its circuit breaker. */
+  readonly breakerFailureThreshold: number;
+  /** The longest that a breaker stays open. */
+  readonly breakerMaxOpenMs: number;
+  /** How many calls of one service may be under way at once. */
+  readonly upstreamMaxInFlight: number;
   readonly maxBodyBytes: number;
   readonly corsOrigins: readonly string[];
   readonly logLevel: LogLevel;
@@ -94,6 +100,9 @@ export function loadConfig(env: Environment, defaults: ConfigDefaults): Config {
     redis: redisAddress(read, defaults),
     redisTimeoutMs: wholeUnits(read.duration("REDIS_TIMEOUT", 0.05, "seconds", 10) * 1000),
     upstreamTimeoutMs: wholeUnits(read.duration("UPSTREAM_TIMEOUT", 30, "seconds", 600) * 1000),
+    breakerFailureThreshold: read.wholeNumber("CIRCUIT_BREAKER_FAILURE_THRESHOLD", 5, 1, 1_000_000),
+    breakerMaxOpenMs: wholeUnits(read.duration("CIRCUIT_BREAKER_TIMEOUT", 60, "seconds", 3_600) * 1000),
+    upstreamMaxInFlight: read.wholeNumber("UPSTREAM_MAX_IN_FLIGHT", 100, 1, 100_000),
     maxBodyBytes: read.wholeNumber("MAX_BODY_BYTES", 1_048_576, 1, 104_857_600),
     corsOrigins: read.origins("CORS_ORIGINS", "http://localhost:3000,http://localhost:5173,http://localhost"),
     logLevel: read.oneOf("LOG_LEVEL", ["debug", "info", "warn", "error"], "info"),

@@ -33,10 +33,12 @@ import { NO_ERROR_REPORTS } from "./telemetry/error-reports.ts";
 import { createGatewayMetrics } from "./telemetry/gateway-metrics.ts";
 import { createLogger, describeError } from "./telemetry/logger.ts";
 import { createSharedMetrics, ownMetrics } from "./telemetry/shared-metrics.ts";
+import { breakerOptionsOf } from "./upstream/breaker.ts";
 import { probeGrpc } from "./upstream/health-probes.ts";
 import { createPlatform } from "./upstream/platform.ts";
 import { createPresenceClient } from "./upstream/presence-client.ts";
 import { PRESENCE_LABEL, UPSTREAM_SERVICES } from "./upstream/services.ts";
+import { createWatchedBreakers } from "./upstream/watched-breakers.ts";
 
 export interface Gateway {
   /** Answers one request. Never rejects. */
@@ -66,7 +68,22 @@ export async function createGateway(config: Config, ports: Ports): Promise<Gatew
 
   const { presenceUrl, bridgeSecret } = config;
   const presence = createPresenceClient({ url: presenceUrl, fetch: ports.fetch, bridgeSecret, metrics, logger });
-  const platform = createPlatform({ transports: ports.transports, presence, metrics, now });
+  const breakers = createWatchedBreakers({
+    create: ports.createBreaker,
+    options: breakerOptionsOf(config),
+    metrics,
+    logger,
+    now,
+  });
+  const platform = createPlatform({
+    transports: ports.transports,
+    presence,
+    breakers,
+    maxInFlight: config.upstreamMaxInFlight,
+    requestTimeoutMs: timeoutMs,
+    metrics,
+    now,
+  });
   const external = config.tokens.external && {
     issuer: config.tokens.external.issuer,
     keys: createRemoteKeys({
@@ -134,6 +151,7 @@ export async function createGateway(config: Config, ports: Ports): Promise<Gatew
       ...UPSTREAM_SERVICES.map(({ key, label }) => ({
         label,
         probe: (probeMs: number) => probeGrpc(ports.transports[key], probeMs),
+        breaker: () => breakers[key].kind(),
       })),
       { label: PRESENCE_LABEL, probe: presence.checkHealth },
       { label: "redis", ...(redis && { probe: redis.ping, breaker: redis.breaker }) },

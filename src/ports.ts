@@ -2,6 +2,7 @@ import type { Transport } from "@connectrpc/connect";
 import type { Redis } from "./store/redis.ts";
 import type { ErrorReporter } from "./telemetry/error-reports.ts";
 import type { MetricsLedger } from "./telemetry/metrics-ledger.ts";
+import type { CreateBreaker } from "./upstream/breakers.ts";
 import type { UpstreamService } from "./upstream/services.ts";
 
 /** Where the process stands: it takes requests off the balancer's hands only while it is ready. */
@@ -15,6 +16,7 @@ export interface Ports {
   readonly writeLog: (line: string) => void;
   /** One transport a service, made once: it keeps the service's connection. */
   readonly transports: Readonly<Record<UpstreamService, Transport>>;
+  readonly createBreaker: CreateBreaker;
   /** For services that speak HTTP. */
   readonly fetch: typeof fetch;
   /** Undefined: what would be kept there is kept in this process, for itself alone. */

@@ -6,6 +6,7 @@ import { loadConfig } from "#src/config.ts";
 import { createGateway } from "#src/gateway.ts";
 import { createTcpRedis, type TcpRedis } from "#src/node/tcp-redis.ts";
 import type { Redis } from "#src/store/redis.ts";
+import { createMemoryBreaker } from "#src/upstream/memory-breaker.ts";
 import { claims, forge, GOOD_HEADER } from "./identity/forge.ts";
 import { type IssuerKey, issuerKey, signedBy } from "./support/key-set-server.ts";
 import { describeWithRedis, type RedisServer, startRedisServer } from "./support/redis-server.ts";
@@ -45,6 +46,7 @@ function setUp(redis?: Redis) {
       now,
       writeLog: (line) => lines.push(line),
       transports: { users, tasks: nobody, recommendation: nobody, orchestrator: nobody },
+      createBreaker: (_service, setup) => createMemoryBreaker(setup),
       fetch: () => keySet(),
       redis,
       keepAlive: () => {},

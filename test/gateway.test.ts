@@ -5,6 +5,7 @@ import { UserService } from "#gen/platform/users/v1/users_pb.ts";
 import { loadConfig } from "#src/config.ts";
 import { createGateway } from "#src/gateway.ts";
 import type { Lifecycle } from "#src/ports.ts";
+import { createMemoryBreaker } from "#src/upstream/memory-breaker.ts";
 import { parsePrometheusText } from "./telemetry/prometheus-text.ts";
 
 const PASSWORD = "Hunter2-hunter2";
@@ -34,6 +35,7 @@ async function setUp(env: Record<string, string> = {}) {
     now,
     writeLog: (line) => lines.push(line),
     transports: { users, tasks: nobody, recommendation: nobody, orchestrator: nobody },
+    createBreaker: (_service, setup) => createMemoryBreaker(setup),
     fetch: async () => new Response("ok"),
     redis: undefined,
     keepAlive: () => {},

@@ -6,6 +6,7 @@ import { createGateway } from "../gateway.ts";
 import type { Lifecycle } from "../ports.ts";
 import { createErrorReporter, type ErrorReporter } from "../telemetry/error-reports.ts";
 import { createLogger, type Logger } from "../telemetry/logger.ts";
+import { createMemoryBreaker } from "../upstream/memory-breaker.ts";
 import { HTTP1_LIMITS, limitConnections } from "./net/http-limits.ts";
 import { listen } from "./net/listen.ts";
 import { openLog } from "./open-log.ts";
@@ -65,6 +66,7 @@ export async function startGateway({ env, writeLog = openLog(), shouldShed }: St
     now: Date.now,
     writeLog,
     transports,
+    createBreaker: (_service, setup) => createMemoryBreaker(setup),
     fetch: globalThis.fetch,
     redis,
     keepAlive,

@@ -1,4 +1,5 @@
 import { Code, ConnectError } from "@connectrpc/connect";
+import type { BreakerKind } from "../upstream/breakers.ts";
 import { VERSION } from "../version.ts";
 
 /** Rejects unless the dependency is well, within the given time. */
@@ -13,7 +14,6 @@ export interface Dependency {
   readonly breaker?: () => BreakerKind;
 }
 
-type BreakerKind = "closed" | "open" | "half-open";
 type Verdict = "healthy" | "unhealthy" | "not_configured";
 
 interface Detail {

@@ -5,10 +5,10 @@ import {
   type BreakerOptions,
   type BreakerState,
   INITIAL_BREAKER_STATE,
-  type Outcome,
   type Permit,
   report,
 } from "../upstream/breaker.ts";
+import type { Outcome } from "../upstream/tally.ts";
 import { type Redis, type RedisCommand, type RedisReply, StoreUnavailable } from "./redis.ts";
 
 export interface GuardedRedis extends Redis {

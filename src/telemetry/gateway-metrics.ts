@@ -23,6 +23,9 @@ export function createGatewayMetrics() {
       "method",
       "status",
     ]),
+    callsInFlight: registry.gauge("gateway_service_calls_in_flight", "Calls to a service that are under way now.", [
+      "service",
+    ]),
     breakerState: registry.gauge(
       "gateway_circuit_breaker_state",
       "Circuit breaker of a service: 0 closed, 1 open, 2 half-open.",

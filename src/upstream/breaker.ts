@@ -1,3 +1,5 @@
+import { type Outcome, type Tally, tallyOf } from "./tally.ts";
+
 /**
  * The circuit breaker of one service as a pure machine: state, event and time in, state out. The same functions decide
  * in a Node process and, for Workers, in a Durable Object. A state is plain data, so that it can be stored and put back.
@@ -41,20 +43,6 @@ export interface Slot {
   readonly failures: number;
 }
 
-/**
- * What a call ended with. Nothing that a client can cause may be a `failure`: one caller could otherwise close a
- * service to everybody.
- */
-export type Outcome =
-  /** An answer, also one that refuses the request. */
-  | "success"
-  /** The connection, the deadline, or UNAVAILABLE: the service cannot be reached or does not keep up. */
-  | "failure"
-  /** INTERNAL, UNKNOWN, DATA_LOSS: perhaps the service, perhaps what this caller sent. Counts in the rate only. */
-  | "suspect"
-  /** The client went away, or its own deadline was too short: says nothing about the service. */
-  | "neutral";
-
 /** Leave to make one call; it goes back with the call's outcome. */
 export interface Permit {
   readonly kind: "call" | "probe";
@@ -92,6 +80,27 @@ export const DEFAULT_BREAKER_OPTIONS: BreakerOptions = {
   probeMs: 10_000,
 };
 
+/** The two things that an operator may decide. */
+export interface BreakerLimits {
+  readonly breakerFailureThreshold: number;
+  readonly breakerMaxOpenMs: number;
+}
+
+/**
+ * The options with the operator's limits in them. Whoever has more patience with failures in a row has it with the rate,
+ * too: it is judged on no fewer than four times as many calls.
+ */
+export function breakerOptionsOf({ breakerFailureThreshold, breakerMaxOpenMs }: BreakerLimits): BreakerOptions {
+  const { minimumCalls, openMs } = DEFAULT_BREAKER_OPTIONS;
+  return {
+    ...DEFAULT_BREAKER_OPTIONS,
+    failureThreshold: breakerFailureThreshold,
+    minimumCalls: Math.max(minimumCalls, 4 * breakerFailureThreshold),
+    openMs: Math.min(openMs, breakerMaxOpenMs),
+    maxOpenMs: breakerMaxOpenMs,
+  };
+}
+
 const SLOT_MS = 1_000;
 
 /** Closed, with nothing seen. */
@@ -107,13 +116,23 @@ export function admit(state: BreakerState, nowMs: number, options: BreakerOption
   switch (state.kind) {
     case "closed":
       return { admitted: true, state, permit: { kind: "call", epoch: state.epoch } };
-    case "open":
-      if (nowMs < state.untilMs) return { admitted: false, state, retryAfterMs: state.untilMs - nowMs };
-      return probe(state, nowMs, options);
-    case "half-open":
-      if (nowMs < state.probeUntilMs) return { admitted: false, state, retryAfterMs: state.probeUntilMs - nowMs };
-      return probe(state, nowMs, options);
+    case "open": {
+      const leftMs = timeLeft(state.untilMs, nowMs, options.maxOpenMs);
+      return leftMs > 0 ? { admitted: false, state, retryAfterMs: leftMs } : probe(state, nowMs, options);
+    }
+    case "half-open": {
+      const leftMs = timeLeft(state.probeUntilMs, nowMs, options.probeMs);
+      if (leftMs <= 0) return probe(state, nowMs, options);
+      // It is being tried now. That the probe may take long is no reason to keep a client away for so long.
+      return { admitted: false, state, retryAfterMs: Math.min(leftMs, options.openMs) };
+    }
   }
+}
+
+/** Longer than it can be means that the clock was set back: over, or a jump of a day would keep a service shut for one. */
+function timeLeft(untilMs: number, nowMs: number, mostMs: number): number {
+  const leftMs = untilMs - nowMs;
+  return leftMs > mostMs ? 0 : leftMs;
 }
 
 function probe({ epoch, openings }: Open | HalfOpen, nowMs: number, { probeMs }: BreakerOptions): Admission {
@@ -138,24 +157,39 @@ export function report(
     case "open":
       return state;
     case "closed":
-      return outcome === "neutral" ? state : watch(state, outcome, nowMs, options, random);
+      return outcome === "neutral" ? state : watch(state, tallyOf(outcome), nowMs, options, random);
     case "half-open":
       return judgeProbe(state, outcome, nowMs, options, random);
   }
 }
 
-function watch(state: Closed, outcome: Outcome, nowMs: number, options: BreakerOptions, random: number): BreakerState {
-  const consecutiveFailures = consecutive(state.consecutiveFailures, outcome);
-  const window = addToWindow(state.window, outcome !== "success", nowMs, options.windowMs);
+/**
+ * Tells what calls elsewhere ended with, since whoever made them reported last. They were made while the breaker was in
+ * its state number `epoch`; undefined if the reporter did not know yet.
+ *
+ * Those whose calls end well do not report at once, so a row that nobody has added to within the window is over.
+ */
+export function reportTally(
+  state: BreakerState,
+  epoch: number | undefined,
+  tally: Tally,
+  nowMs: number,
+  options: BreakerOptions,
+  random: number,
+): BreakerState {
+  if (state.kind !== "closed" || tally.calls === 0) return state;
+  if (epoch !== undefined && epoch !== state.epoch) return state;
+  const window = recent(state.window, nowMs, options.windowMs);
+  const rowIsOver = window.every(({ failures }) => failures === 0);
+  return watch(rowIsOver ? { ...state, consecutiveFailures: 0 } : state, tally, nowMs, options, random);
+}
+
+function watch(state: Closed, tally: Tally, nowMs: number, options: BreakerOptions, random: number): BreakerState {
+  const consecutiveFailures = tally.rowBegan ? tally.row : state.consecutiveFailures + tally.row;
+  const window = addToWindow(recent(state.window, nowMs, options.windowMs), tally, nowMs);
   const tripped = consecutiveFailures >= options.failureThreshold || isBad(window, options);
   if (tripped) return open(state.epoch, 1, nowMs, options, random);
   return { ...state, consecutiveFailures, window };
-}
-
-/** A suspect outcome neither adds to a row of failures nor ends it. */
-function consecutive(before: number, outcome: Outcome): number {
-  if (outcome === "suspect") return before;
-  return outcome === "failure" ? before + 1 : 0;
 }
 
 function judgeProbe(
@@ -185,14 +219,22 @@ function open(epoch: number, openings: number, nowMs: number, options: BreakerOp
   return { kind: "open", epoch: epoch + 1, untilMs, openings };
 }
 
-function addToWindow(window: readonly Slot[], failed: boolean, nowMs: number, windowMs: number): readonly Slot[] {
-  const startMs = nowMs - (nowMs % SLOT_MS);
-  const kept = window.filter((slot) => slot.startMs > startMs - windowMs && slot.startMs <= startMs);
-  const last = kept.at(-1);
-  const failures = failed ? 1 : 0;
-  if (last?.startMs !== startMs) return [...kept, { startMs, calls: 1, failures }];
-  const slot = { startMs, calls: last.calls + 1, failures: last.failures + failures };
-  return [...kept.slice(0, -1), slot];
+/** The slots that the window still sees. A clock that was set back leaves none in the future. */
+function recent(window: readonly Slot[], nowMs: number, windowMs: number): readonly Slot[] {
+  const startMs = slotStart(nowMs);
+  return window.filter((slot) => slot.startMs > startMs - windowMs && slot.startMs <= startMs);
+}
+
+function addToWindow(window: readonly Slot[], { calls, failures }: Tally, nowMs: number): readonly Slot[] {
+  const startMs = slotStart(nowMs);
+  const last = window.at(-1);
+  if (last?.startMs !== startMs) return [...window, { startMs, calls, failures }];
+  const slot = { startMs, calls: last.calls + calls, failures: last.failures + failures };
+  return [...window.slice(0, -1), slot];
+}
+
+function slotStart(nowMs: number): number {
+  return nowMs - (nowMs % SLOT_MS);
 }
 
 function isBad(window: readonly Slot[], { minimumCalls, failureRate }: BreakerOptions): boolean {

@@ -15,6 +15,8 @@ export interface Call {
   readonly contextValues: ContextValues;
   /** Fires when our own client went away. */
   readonly signal: AbortSignal;
+  /** It is to find out whether the service is back: one attempt, and no more. */
+  readonly isProbe: boolean;
 }
 
 /** Makes the call, or hands it to the next step. Rejects with a GatewayError. */

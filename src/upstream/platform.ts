@@ -4,8 +4,10 @@ import { OrchestratorService } from "../gen/platform/orchestrator/v1/orchestrato
 import { TaskService } from "../gen/platform/tasks/v1/tasks_pb.ts";
 import { UserService } from "../gen/platform/users/v1/users_pb.ts";
 import type { GatewayMetrics } from "../telemetry/gateway-metrics.ts";
+import type { Breaker } from "./breakers.ts";
+import { createCallSlots } from "./call-slots.ts";
 import type { PresenceClient } from "./presence-client.ts";
-import { labelOf, type UpstreamService } from "./services.ts";
+import type { UpstreamService } from "./services.ts";
 import { createUpstreamClient, type UpstreamClient } from "./upstream-client.ts";
 
 /** Everything behind the gateway. */
@@ -20,17 +22,35 @@ export interface Platform {
 export interface PlatformOptions {
   readonly transports: Readonly<Record<UpstreamService, Transport>>;
   readonly presence: PresenceClient;
+  readonly breakers: Readonly<Record<UpstreamService, Breaker>>;
+  /** How many calls of one service may be under way at once. */
+  readonly maxInFlight: number;
+  /** The ceiling for everything that one request waits for. */
+  readonly requestTimeoutMs: number;
   readonly metrics: GatewayMetrics;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
 
 /** Makes the clients of all services, once for a process or isolate. */
-export function createPlatform({ transports, presence, metrics, now }: PlatformOptions): Platform {
-  const options = (service: UpstreamService) => {
-    metrics.breakerState.labels({ service: labelOf(service) }).set(0);
-    return { service, transport: transports[service], metrics, now };
-  };
+export function createPlatform({
+  transports,
+  presence,
+  breakers,
+  maxInFlight,
+  requestTimeoutMs,
+  metrics,
+  now,
+}: PlatformOptions): Platform {
+  const options = (service: UpstreamService) => ({
+    service,
+    transport: transports[service],
+    breaker: breakers[service],
+    slots: createCallSlots({ most: maxInFlight, now }),
+    requestTimeoutMs,
+    metrics,
+    now,
+  });
   return {
     users: createUpstreamClient(UserService, options("users")),
     tasks: createUpstreamClient(TaskService, options("tasks")),

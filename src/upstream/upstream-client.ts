@@ -6,7 +6,11 @@ import { callSettingsOf } from "../contract/call-policy.ts";
 import { roleName } from "../contract/roles.ts";
 import { ERROR_CODES, GatewayError } from "../errors.ts";
 import type { GatewayMetrics } from "../telemetry/gateway-metrics.ts";
+import type { Breaker } from "./breakers.ts";
 import type { Call, CallStep } from "./call.ts";
+import type { CallSlots } from "./call-slots.ts";
+import { guardWithBreaker } from "./guard-with-breaker.ts";
+import { limitInFlight } from "./limit-in-flight.ts";
 import { labelOf, type UpstreamService } from "./services.ts";
 import { toUpstreamError } from "./upstream-errors.ts";
 
@@ -27,6 +31,11 @@ export interface UpstreamClientOptions {
   readonly service: UpstreamService;
   readonly transport: Transport;
   readonly metrics: GatewayMetrics;
+  readonly breaker: Breaker;
+  /** The calls that may be under way at once. */
+  readonly slots: CallSlots;
+  /** The ceiling for everything that one request waits for. */
+  readonly requestTimeoutMs: number;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
@@ -35,14 +44,21 @@ export interface UpstreamClientOptions {
  * Makes the client of one service. A call walks through these steps, the first the outermost:
  *
  * 1. count     what the call ended with, by the gRPC code's name
- * 2. translate whatever goes wrong into the answer for our client
- * 3. send      with a deadline, our identity as metadata, and nothing of what the client sent
+ * 2. breaker   refuse while the service is known to be ill, and watch how it does
+ * 3. in flight refuse what is too much at once
+ * 4. translate whatever goes wrong into the answer for our client
+ * 5. send      with a deadline, our identity as metadata, and nothing of what the client sent
  */
 export function createUpstreamClient<S extends DescService>(
   desc: S,
   options: UpstreamClientOptions,
 ): UpstreamClient<S> {
-  const send = count(options, translate(sender(options)));
+  const { service, metrics, slots } = options;
+  const inFlight = metrics.callsInFlight.labels({ service: labelOf(service) });
+  let send = translate(sender(options));
+  send = limitInFlight(slots, inFlight, send);
+  send = guardWithBreaker(options, send);
+  send = count(options, send);
   const client: Record<string, unknown> = {};
   for (const method of desc.methods) {
     if (method.methodKind !== "unary") continue;
@@ -50,13 +66,14 @@ export function createUpstreamClient<S extends DescService>(
     const settings = callSettingsOf(unary);
     client[method.localName] = (request: MessageInitShape<typeof unary.input>, context: CallContext) =>
       send({
-        service: options.service,
+        service,
         method: unary,
         settings,
         request: create(unary.input, request),
         context: requestContextOf(context.values),
         contextValues: context.values,
         signal: context.signal,
+        isProbe: false,
       });
   }
   return client as UpstreamClient<S>;

@@ -58,9 +58,7 @@ function fromStatus(error: ConnectError, { service, settings }: Pick<Call, "serv
 }
 
 function fromConnection(error: ConnectError, { service }: Pick<Call, "service">): GatewayError {
-  // A proxy in front of the service answered by itself. Connect puts the status into the text and nowhere else.
-  const proxyStatus = /^HTTP (\d{3})$/.exec(error.rawMessage)?.[1];
-  switch (proxyStatus) {
+  switch (proxyStatusOf(error)) {
     case "403":
       return new GatewayError("ACCESS_DENIED", `The ${titleOf(service)} refused the call.`, { cause: error });
     case "404":
@@ -72,6 +70,14 @@ function fromConnection(error: ConnectError, { service }: Pick<Call, "service">)
   if (error.code === Code.Unavailable || neverArrived(error)) return unavailable(error, service);
   if (error.code === Code.DeadlineExceeded) return tooLate(error, service);
   return garbled(error, service);
+}
+
+/**
+ * The HTTP status of a proxy in front of the service that answered by itself, three digits. Connect puts it into the
+ * text and nowhere else.
+ */
+export function proxyStatusOf({ rawMessage }: ConnectError): string | undefined {
+  return /^HTTP (\d{3})$/.exec(rawMessage)?.[1];
 }
 
 /** What sockets say of a host that cannot be reached, as far as Connect does not know it for UNAVAILABLE. */

@@ -1,14 +1,15 @@
 import { waitUntil } from "cloudflare:workers";
-import { ConfigError, loadConfig } from "../config.ts";
+import { ConfigError } from "../config.ts";
 import { createGateway, type Gateway } from "../gateway.ts";
 import { createRefusingGateway } from "../refusing-gateway.ts";
 import { createErrorReporter } from "../telemetry/error-reports.ts";
 import { createLogger, describeError } from "../telemetry/logger.ts";
-import { WORKERS_ABILITIES } from "./abilities.ts";
-import { type Bindings, missingObjects, variablesOf } from "./bindings.ts";
+import { type Bindings, missingObjects } from "./bindings.ts";
 import { createMetricsLedger } from "./metrics-totals.ts";
 import { openRedis } from "./open-redis.ts";
 import { createWorkersTransports } from "./transports.ts";
+import { breakersOf } from "./worker-breakers.ts";
+import { loadWorkerConfig } from "./worker-config.ts";
 import { writeLog } from "./write-log.ts";
 
 export { CircuitBreaker } from "./circuit-breaker.ts";
@@ -21,12 +22,13 @@ let gateway: Gateway | undefined;
  * to the request that made it, and never settle when that one's client goes away.
  */
 async function build(bindings: Bindings): Promise<Gateway> {
-  const config = loadConfig(variablesOf(bindings), WORKERS_ABILITIES);
+  const config = loadWorkerConfig(bindings);
   const keepAlive = (work: Promise<void>) => waitUntil(work);
   const built = await createGateway(config, {
     now: Date.now,
     writeLog,
     transports: createWorkersTransports(config.services, { fetch: runtimeFetch, bridgeSecret: config.bridgeSecret }),
+    createBreaker: breakersOf(bindings, { keepAlive, logger }),
     fetch: runtimeFetch,
     redis: openRedis(config, runtimeFetch),
     keepAlive,

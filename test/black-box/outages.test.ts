@@ -1,6 +1,7 @@
 import { describe } from "vitest";
 import { OUT_SERVICES, type OutService, outageSuite } from "../suites/outage-suite.ts";
 import { startGatewayUnderTest } from "../support/gateway-under-test.ts";
+import { PATIENT } from "../support/patient.ts";
 import { rawAnswer } from "../support/raw-answers.ts";
 import { type ScriptedGateway, startScriptedGateway } from "../support/scripted-gateway.ts";
 import type { RawAnswer } from "../support/scripted-service.ts";
@@ -18,7 +19,7 @@ const answerAllWith =
 describe("a service that is stopped costs only its own routes", () => {
   outageSuite({
     services: OUT_SERVICES,
-    start: () => startGatewayUnderTest({ env: UNLIMITED }),
+    start: () => startGatewayUnderTest({ env: { ...UNLIMITED, ...PATIENT } }),
     breakDown: ({ platform }, service) => platform.services[service].stop(),
     status: 503,
     code: "SERVICE_UNAVAILABLE",

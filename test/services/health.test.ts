@@ -47,6 +47,22 @@ describe("the detailed answer", () => {
     });
   });
 
+  test("says of each where its circuit breaker stands; what has none is never shut", async () => {
+    const { ask } = setUp([
+      { label: "user-service", probe: well, breaker: () => "open" },
+      { label: "task-service", probe: fails(new Error("down")), breaker: () => "half-open" },
+      { label: "presence-service", probe: well },
+    ]);
+    expect(await ask()).toMatchObject({
+      services: { "user-service": "healthy", "task-service": "unhealthy" },
+      details: {
+        "user-service": { breaker: "open" },
+        "task-service": { breaker: "half-open" },
+        "presence-service": { breaker: "closed" },
+      },
+    });
+  });
+
   test("is degraded when one is not, and the others are what they are", async () => {
     const { ask } = setUp([
       { label: "user-service", probe: well },

@@ -5,6 +5,7 @@ import { loadConfig } from "#src/config.ts";
 import { createGateway } from "#src/gateway.ts";
 import { createErrorReporter, type ErrorReporterOptions } from "#src/telemetry/error-reports.ts";
 import { createLogger } from "#src/telemetry/logger.ts";
+import { createMemoryBreaker } from "#src/upstream/memory-breaker.ts";
 import { VERSION } from "#src/version.ts";
 
 const DSN = "https://publickey@sentry.test/42";
@@ -83,6 +84,7 @@ export function errorReportsSuite({ runtime }: ErrorReportsTarget): void {
       now,
       writeLog: () => {},
       transports: { users, tasks: nobody, recommendation: nobody, orchestrator: nobody },
+      createBreaker: (_service, setup) => createMemoryBreaker(setup),
       fetch: async () => new Response("ok"),
       redis: undefined,
       keepAlive,

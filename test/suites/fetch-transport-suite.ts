@@ -1,11 +1,14 @@
 import { Code, createClient, createContextValues, type Transport } from "@connectrpc/connect";
 import { describe, expect, test } from "vitest";
+import { createCallSlots } from "#src/upstream/call-slots.ts";
+import { createMemoryBreaker } from "#src/upstream/memory-breaker.ts";
 import { requestContextKey } from "../../src/context.ts";
 import { type ErrorCode, GatewayError } from "../../src/errors.ts";
 import { OrchestratorService } from "../../src/gen/platform/orchestrator/v1/orchestrator_pb.ts";
 import { UserService } from "../../src/gen/platform/users/v1/users_pb.ts";
 import { createGatewayMetrics } from "../../src/telemetry/gateway-metrics.ts";
 import { createUpstreamClient } from "../../src/upstream/upstream-client.ts";
+import { PATIENT_BREAKER } from "../support/patient.ts";
 
 export type FetchProtocol = "connect" | "grpc-web";
 
@@ -76,6 +79,9 @@ export function fetchTransportSuite(target: () => FetchTransportTarget): void {
       service: "users",
       transport,
       metrics: createGatewayMetrics(),
+      breaker: createMemoryBreaker({ options: PATIENT_BREAKER, now: Date.now, onChange: () => {} }),
+      slots: createCallSlots({ most: 1_000, now: Date.now }),
+      requestTimeoutMs: 30_000,
       now: Date.now,
     });
     return client.getUser({ userId: "usr_a" }, { signal, values: valuesOf(deadlineMs) });

@@ -20,10 +20,14 @@ export interface MisbehavingGrpcServer {
   readonly url: string;
   readonly port: number;
   readonly calls: readonly ReceivedCall[];
+  /** Where the calls' answers go, in the same order. */
+  readonly streams: readonly ServerHttp2Stream[];
   /** How many connections were opened so far. */
   connectionCount(): number;
   /** The next call meets this; the ones after it are answered well. */
   misbehaveOnce(behaviour: Behaviour): void;
+  /** From now on every call meets this. */
+  misbehave(behaviour: Behaviour): void;
   /** Sends GOAWAY on every connection, whatever it is doing. */
   goAway(code: number): void;
   /** Ends every connection with a TCP RST. */
@@ -45,7 +49,9 @@ export async function startMisbehavingGrpcServer(port = 0): Promise<MisbehavingG
   const calls: ReceivedCall[] = [];
   const connections = new Set<{ session: Http2Session; socket: Socket }>();
   let connectionCount = 0;
+  const streams: ServerHttp2Stream[] = [];
   let next: Behaviour | undefined;
+  let always: Behaviour = answerWell;
   // Room for answers that are too large: the limit under test is the client's.
   const server = createServer({ maxSessionMemory: 1_000 });
   const sockets: Socket[] = [];
@@ -63,12 +69,13 @@ export async function startMisbehavingGrpcServer(port = 0): Promise<MisbehavingG
     session.on("stream", (stream, headers) => {
       const call: ReceivedCall = { headers, receivedAtMs: Date.now(), resetWith: undefined };
       calls.push(call);
+      streams.push(stream);
       stream.on("error", () => {});
       stream.on("close", () => {
         if (stream.rstCode !== 0) call.resetWith = stream.rstCode;
       });
       stream.resume();
-      const behave = next ?? answerWell;
+      const behave = next ?? always;
       next = undefined;
       behave(stream, connection);
     });
@@ -90,9 +97,13 @@ export async function startMisbehavingGrpcServer(port = 0): Promise<MisbehavingG
     url: `http://127.0.0.1:${address.port}`,
     port: address.port,
     calls,
+    streams,
     connectionCount: () => connectionCount,
     misbehaveOnce: (behaviour) => {
       next = behaviour;
+    },
+    misbehave: (behaviour) => {
+      always = behaviour;
     },
     goAway: (code) => {
       for (const { session } of connections) session.goaway(code);

@@ -3,6 +3,7 @@ import { OrchestratorService } from "#gen/platform/orchestrator/v1/orchestrator_
 import { TaskService } from "#gen/platform/tasks/v1/tasks_pb.ts";
 import { UserService } from "#gen/platform/users/v1/users_pb.ts";
 import { type GatewayUnderTest, startGatewayUnderTest } from "./gateway-under-test.ts";
+import { PATIENT } from "./patient.ts";
 import { type ScriptedService, startScriptedService } from "./scripted-service.ts";
 
 export interface ScriptedServices {
@@ -27,6 +28,7 @@ export async function startScriptedGateway(env: Readonly<Record<string, string>>
   ]);
   const gateway = await startGatewayUnderTest({
     env: {
+      ...PATIENT,
       USER_SERVICE_URL: users.url,
       TASK_SERVICE_URL: tasks.url,
       RECOMMENDATION_SERVICE_URL: recommendation.url,

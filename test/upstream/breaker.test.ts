@@ -3,11 +3,17 @@ import {
   admit,
   type BreakerOptions,
   type BreakerState,
+  breakerOptionsOf,
+  DEFAULT_BREAKER_OPTIONS,
+  type HalfOpen,
   INITIAL_BREAKER_STATE,
-  type Outcome,
   type Permit,
   report,
+  reportTally,
+  type Slot,
 } from "#src/upstream/breaker.ts";
+import type { Outcome } from "#src/upstream/tally.ts";
+import { tallyOf } from "../support/tally-of.ts";
 
 const OPTIONS: BreakerOptions = {
   failureThreshold: 3,
@@ -45,7 +51,11 @@ describe("admit", () => {
       1_000,
       { admitted: true, permit: { kind: "probe", epoch: 8 }, state: halfOpen(6_000, 2, 8) },
     ],
-    ["half-open: nobody beside the probe", halfOpen(6_000), 1_001, { admitted: false, retryAfterMs: 4_999 }],
+    ["the clock is set back by a day: over", open(86_400_000), 0, { admitted: true, permit: { kind: "probe" } }],
+    ["the longest open time is no sign of that", open(8_000), 0, { admitted: false, retryAfterMs: 8_000 }],
+    ["half-open: nobody beside the probe", halfOpen(6_000), 5_400, { admitted: false, retryAfterMs: 600 }],
+    ["half-open: it is tried now, however long that may take", halfOpen(6_000), 1_001, { retryAfterMs: 1_000 }],
+    ["half-open when the clock is set back: lost", halfOpen(86_400_000), 0, { permit: { kind: "probe" } }],
     [
       "half-open with a lost probe: another may try, and the lost one's report will not count",
       halfOpen(6_000, 3, 8),
@@ -105,6 +115,103 @@ describe("report", () => {
   test("a probe whose client went away leaves the place to the next call", () => {
     const after = report(halfOpen(105_000), probe(2), "neutral", 100_000, OPTIONS, 0);
     expect(admit(after, 100_000, OPTIONS)).toMatchObject({ admitted: true, permit: { kind: "probe" } });
+  });
+});
+
+describe("reportTally", () => {
+  const NOW = 100_500;
+  const recently = [{ startMs: 97_000, calls: 1, failures: 1 }];
+  const seen = (consecutiveFailures: number, window: readonly Slot[] = recently, epoch = 4): BreakerState => ({
+    kind: "closed",
+    epoch,
+    consecutiveFailures,
+    window,
+  });
+  const rows: [why: string, state: BreakerState, epoch: number | undefined, outcomes: string, expected: object][] = [
+    ["adds to the row of somebody else", seen(1), 4, "x", { kind: "closed", consecutiveFailures: 2 }],
+    ["whose last one opens it", seen(2), 4, "x", { kind: "open", epoch: 5, openings: 1, untilMs: NOW + 1_000 }],
+    ["opens it alone", seen(0, []), 4, "xxx", { kind: "open" }],
+    ["with a success in it, begins a row", seen(2), 4, "+x", { kind: "closed", consecutiveFailures: 1 }],
+    ["of successes ends the row", seen(2), 4, "++", { kind: "closed", consecutiveFailures: 0 }],
+    ["counts in the rate", seen(0, []), 4, "++---+", { kind: "open" }],
+    ["adds to the rate of others", seen(0, [{ startMs: 99_000, calls: 4, failures: 2 }]), 4, "-+", { kind: "open" }],
+    [
+      "finds a row over that nobody has added to within the window",
+      seen(2, [{ startMs: 90_000, calls: 2, failures: 2 }]),
+      4,
+      "x",
+      { kind: "closed", consecutiveFailures: 1, window: [{ startMs: 100_000, calls: 1, failures: 1 }] },
+    ],
+    ["of nothing changes nothing", seen(2), 4, "00", seen(2)],
+    ["from before the last change is late", seen(2), 3, "x", seen(2)],
+    ["from another breaker's future is not believed", seen(2), 5, "x", seen(2)],
+    ["of somebody who does not know yet counts", seen(2), undefined, "x", { kind: "open" }],
+    ["says nothing to an open breaker", open(200_000), 1, "+++", open(200_000)],
+    ["nor to a half-open one", halfOpen(105_000), 2, "xxx", halfOpen(105_000)],
+  ];
+  test.each(rows)("%s", (_why, state, epoch, outcomes, expected) => {
+    expect(reportTally(state, epoch, tallyOf(outcomes), NOW, OPTIONS, 0)).toMatchObject(expected);
+  });
+});
+
+describe("every option decides something", () => {
+  const failing = (count: number): readonly Slot[] => [{ startMs: 99_000, calls: 5, failures: count }];
+  const permit: Permit = { kind: "call", epoch: 0 };
+  const fail = (state: BreakerState, options: BreakerOptions, random = 0) =>
+    report(state, permit, "failure", 100_000, options, random);
+  const suspect = (state: BreakerState, options: BreakerOptions) =>
+    report(state, permit, "suspect", 100_000, options, 0);
+  const reopen = (state: HalfOpen, options: BreakerOptions) =>
+    report(state, { kind: "probe", epoch: 2 }, "failure", 100_000, options, 0);
+  const kindOf = ({ kind }: BreakerState) => kind;
+  const openFor = (state: BreakerState) => (state.kind === "open" ? state.untilMs - 100_000 : state);
+  const five = (failures: number): BreakerState => ({ ...closed(0), window: failing(failures) }) as BreakerState;
+
+  // An option without a row does not compile.
+  const rows: {
+    readonly [Name in keyof BreakerOptions]: readonly [
+      what: string,
+      run: (options: BreakerOptions) => unknown,
+      asIs: unknown,
+      changed: BreakerOptions[Name],
+      then: unknown,
+    ];
+  } = {
+    failureThreshold: ["the third failure in a row", (o) => kindOf(fail(closed(2), o)), "open", 4, "closed"],
+    failureRate: ["three bad calls of six", (o) => kindOf(suspect(five(2), o)), "open", 0.6, "closed"],
+    minimumCalls: ["six calls, all bad", (o) => kindOf(suspect(five(5), o)), "open", 7, "closed"],
+    windowMs: ["five bad calls, a second ago", (o) => kindOf(suspect(five(5), o)), "open", 1_000, "closed"],
+    openMs: ["the first opening", (o) => openFor(fail(closed(2), o)), 1_000, 300, 300],
+    maxOpenMs: ["the fifth opening", (o) => openFor(reopen(halfOpen(105_000, 4) as HalfOpen, o)), 8_000, 5_000, 5_000],
+    jitter: ["an opening at random's most", (o) => openFor(fail(closed(2), o, 1)), 500, 0.1, 900],
+    probeMs: [
+      "an open time that is over",
+      (o) => admit(open(100_000), 100_000, o).state,
+      halfOpen(105_000),
+      2_000,
+      halfOpen(102_000),
+    ],
+  };
+  test.each(Object.entries(rows))("%s", (name, [what, run, asIs, changed, then]) => {
+    expect(run(OPTIONS), what).toEqual(asIs);
+    expect(run({ ...OPTIONS, [name]: changed }), `${what}, with ${name} ${changed}`).toEqual(then);
+  });
+});
+
+describe("what the operator decides", () => {
+  test("the defaults are the contract's", () => {
+    const limits = { breakerFailureThreshold: 5, breakerMaxOpenMs: 60_000 };
+    expect(breakerOptionsOf(limits)).toEqual(DEFAULT_BREAKER_OPTIONS);
+  });
+
+  test("an open time below the first one is the first one", () => {
+    const limits = { breakerFailureThreshold: 5, breakerMaxOpenMs: 200 };
+    expect(breakerOptionsOf(limits)).toMatchObject({ openMs: 200, maxOpenMs: 200 });
+  });
+
+  test("patience with failures in a row is patience with the rate, too", () => {
+    const limits = { breakerFailureThreshold: 1_000, breakerMaxOpenMs: 60_000 };
+    expect(breakerOptionsOf(limits)).toMatchObject({ failureThreshold: 1_000, minimumCalls: 4_000 });
   });
 });
 

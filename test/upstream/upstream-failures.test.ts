@@ -2,6 +2,7 @@ import { constants } from "node:http2";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import type { ErrorCode, GatewayError } from "#src/errors.ts";
+import type { Outcome } from "#src/upstream/tally.ts";
 import {
   answer,
   type Behaviour,
@@ -22,6 +23,7 @@ import {
   startMisbehavingGrpcServer,
 } from "../support/misbehaving-grpc-server.ts";
 import { freePort, startRawServer } from "../support/raw-server.ts";
+import { recordingBreaker } from "../support/recording-breaker.ts";
 import {
   callContext,
   eventually,
@@ -272,10 +274,25 @@ const FAILURES: readonly Failure[] = [
   ),
 ];
 
+/** How the circuit breaker takes what is no plain failure of the service. */
+const TAKEN_OTHERWISE: Readonly<Record<string, Outcome>> = {
+  // Perhaps what this caller sent, or what it keeps there, is too much.
+  "HTTP 400": "suspect",
+  "HTTP 401": "suspect",
+  "an envelope of 4 GiB": "suspect",
+  "a gzip bomb": "suspect",
+  "a message over 16 MiB": "suspect",
+  // Something is there and answers.
+  "HTTP 403": "success",
+  "HTTP 404": "success",
+};
+
 describe("an upstream's failure has the right answer, and the next call on the same client is well", () => {
-  test.each(FAILURES)("$what: $expected.0 ($why)", async ({ behave, expected, metric, deadlineMs = PLENTY_MS }) => {
+  test.each(FAILURES)("R-06 $what: $expected.0 ($why)", async (failure) => {
+    const { what, behave, expected, metric, deadlineMs = PLENTY_MS } = failure;
     const server = await startMisbehavingGrpcServer();
-    const upstream = openUpstream(server.url);
+    const breaker = recordingBreaker();
+    const upstream = openUpstream(server.url, { createBreaker: breaker.create, requestTimeoutMs: deadlineMs });
     await expectGoodCall(upstream);
 
     server.misbehaveOnce(behave);
@@ -291,6 +308,7 @@ describe("an upstream's failure has the right answer, and the next call on the s
       "user-service GetUser OK": 2,
       [`user-service GetUser ${metric}`]: 1,
     });
+    expect(breaker.outcomes).toEqual(["success", TAKEN_OTHERWISE[what] ?? "failure", "success"]);
   });
 
   test("the first call of a connection fails no differently", async () => {

@@ -1,8 +1,10 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { describe, expect, test } from "vitest";
 import type { ErrorCode } from "#src/errors.ts";
+import type { Outcome } from "#src/upstream/tally.ts";
 import { toUpstreamError } from "#src/upstream/upstream-errors.ts";
 import { answer, GOOD_USER_ID, refuse, startMisbehavingGrpcServer } from "../support/misbehaving-grpc-server.ts";
+import { recordingBreaker } from "../support/recording-breaker.ts";
 import { callContext, gatewayErrorOf, openUpstream, outline, serviceCalls } from "../support/upstream.ts";
 
 const WORDS = "What the service says, for its caller.";
@@ -80,15 +82,28 @@ describe("a status that a service sends has the contract's answer", () => {
     ] as const;
   const rows = STATUSES.flatMap((row) => sent(row.status).map(([where, behave]) => ({ ...row, where, behave })));
 
-  test.each(rows)("$name $where: $http $code", async ({ name, code, http, text, retryAfter, behave }) => {
+  /** What a circuit breaker makes of a status: of all others, that the service works. */
+  const OUTCOMES: Readonly<Record<number, Outcome>> = {
+    1: "suspect",
+    2: "suspect",
+    4: "failure",
+    13: "suspect",
+    14: "failure",
+    15: "suspect",
+    16: "suspect",
+  };
+
+  test.each(rows)("$name $where: $http $code", async ({ status, name, code, http, text, retryAfter, behave }) => {
     const server = await startMisbehavingGrpcServer();
-    const { platform, metrics } = openUpstream(server.url);
+    const breaker = recordingBreaker();
+    const { platform, metrics } = openUpstream(server.url, { createBreaker: breaker.create });
     server.misbehaveOnce(behave);
     const error = await gatewayErrorOf(platform.users.getUser({ userId: "usr_a" }, callContext()));
     expect(outline(error)).toEqual(retryAfter === undefined ? [code, http] : [code, http, retryAfter]);
     expect(error.message).toBe(text);
     expect(serviceCalls(metrics)).toEqual({ [`user-service GetUser ${name}`]: 1 });
     expect((await platform.users.getUser({ userId: "usr_a" }, callContext())).user?.userId).toBe(GOOD_USER_ID);
+    expect(breaker.outcomes).toEqual([OUTCOMES[status] ?? "success", "success"]);
   });
 
   test("UNAUTHENTICATED from AuthenticateUser is about the credentials, and says nothing of which", async () => {

@@ -6,11 +6,9 @@ import { Code, type ConnectError } from "@connectrpc/connect";
 import { describe, expect, test } from "vitest";
 import { Health, HealthCheckResponse_ServingStatus as ServingStatus } from "#gen/grpc/health/v1/health_pb.ts";
 import { GetUserResponseSchema, UserService } from "#gen/platform/users/v1/users_pb.ts";
-import { createGatewayMetrics } from "#src/telemetry/gateway-metrics.ts";
-import { createUpstreamClient } from "#src/upstream/upstream-client.ts";
 import { call } from "../../support/gateway-under-test.ts";
 import { freePort } from "../../support/raw-server.ts";
-import { callContext, eventually, gatewayErrorOf, outline, PLENTY_MS } from "../../support/upstream.ts";
+import { callContext, eventually, gatewayErrorOf, openUsers, outline, PLENTY_MS } from "../../support/upstream.ts";
 import { openWay, startBridgeUnderTest, WAYS } from "./bridge-under-test.ts";
 import { startPlainGrpcServer } from "./plain-grpc-server.ts";
 
@@ -42,12 +40,7 @@ describe.each(WAYS)("%s", (way) => {
     const server = await startPlainGrpcServer();
     const { url } = await startBridgeUnderTest(server.url);
     const transport = openWay(way, { url, secret: "wrong" });
-    const users = createUpstreamClient(UserService, {
-      service: "users",
-      transport,
-      metrics: createGatewayMetrics(),
-      now: Date.now,
-    });
+    const users = openUsers(transport);
     const credentials = { email: "a@b.example", password: "Correct-horse-1" };
     const error = await gatewayErrorOf(users.authenticateUser(credentials, callContext()));
     expect(outline(error)).toEqual(["UPSTREAM_ERROR", 502]);

@@ -7,8 +7,6 @@ import { OrchestratorService } from "#gen/platform/orchestrator/v1/orchestrator_
 import { TaskSchema } from "#gen/platform/tasks/v1/tasks_pb.ts";
 import { UserService } from "#gen/platform/users/v1/users_pb.ts";
 import { codeName } from "#src/node/bridge/record-outcome.ts";
-import { createGatewayMetrics } from "#src/telemetry/gateway-metrics.ts";
-import { createUpstreamClient } from "#src/upstream/upstream-client.ts";
 import {
   answer,
   type Behaviour,
@@ -27,7 +25,7 @@ import {
   startMisbehavingGrpcServer,
 } from "../../support/misbehaving-grpc-server.ts";
 import { freePort } from "../../support/raw-server.ts";
-import { callContext, eventually, gatewayErrorOf, outline, PLENTY_MS } from "../../support/upstream.ts";
+import { callContext, eventually, gatewayErrorOf, openUsers, outline, PLENTY_MS } from "../../support/upstream.ts";
 import { openWay, startBridgeUnderTest, WAYS } from "./bridge-under-test.ts";
 import { refusal, startPlainGrpcServer } from "./plain-grpc-server.ts";
 
@@ -285,8 +283,7 @@ describe.each(["Connect over HTTP/1.1", "gRPC-Web over HTTP/1.1"] as const)("%s,
     await getUser(transport);
 
     // The same for a gateway that has the bridge in the service's place.
-    const metrics = createGatewayMetrics();
-    const users = createUpstreamClient(UserService, { service: "users", transport, metrics, now: Date.now });
+    const users = openUsers(transport);
     server.misbehaveOnce(behaviour);
     const shown = await gatewayErrorOf(users.getUser({ userId: "usr_1" }, callContext()));
     expect(outline(shown).slice(0, 2)).toEqual([errorCode, httpStatus]);
