@@ -1,4 +1,6 @@
-import { afterAll, beforeAll } from "vitest";
+import { afterAll, beforeAll, describe } from "vitest";
+import { rpcAccessSuite } from "../suites/rpc-access-suite.ts";
+import { rpcBytesSuite } from "../suites/rpc-bytes-suite.ts";
 import { rpcSuite } from "../suites/rpc-suite.ts";
 import { type GatewayUnderTest, startGatewayUnderTest } from "../support/gateway-under-test.ts";
 import { UNLIMITED } from "../support/unlimited.ts";
@@ -9,4 +11,6 @@ beforeAll(async () => {
 });
 afterAll(() => gateway.stop());
 
-rpcSuite(() => gateway);
+describe("calls", () => rpcSuite(() => gateway));
+describe("access", () => rpcAccessSuite(() => gateway));
+describe("bytes", () => rpcBytesSuite(() => gateway));

@@ -1,5 +1,7 @@
 import type { DescMessage, DescMethodUnary, Message, MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError, type Transport } from "@connectrpc/connect";
+import { errorFromJsonBytes } from "@connectrpc/connect/protocol-connect";
+import { trailerFlag, trailerParse, validateTrailer } from "@connectrpc/connect/protocol-grpc-web";
 import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-web";
 import { expect } from "vitest";
 import { AuthService } from "#gen/gateway/v1/auth_pb.ts";
@@ -83,4 +85,79 @@ export function reasonOf(error: ConnectError): string | undefined {
 export function violationsOf(error: ConnectError): { field: string; message: string }[] {
   const violations = error.findDetails(BadRequestSchema)[0]?.fieldViolations ?? [];
   return violations.map(({ field, description }) => ({ field, message: description }));
+}
+
+/** A request to an rpc as bytes: what no client of a library would send. */
+export interface RawRpc {
+  readonly method?: string;
+  readonly token?: string | undefined;
+  readonly contentType?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
+}
+
+export interface RawAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  /** What the answer tells, in whichever protocol; undefined where it tells no error. */
+  readonly error: ConnectError | undefined;
+}
+
+/** Sends bytes to an rpc and reads the answer as strictly as a client does. */
+export async function sendRaw(url: string, path: string, raw: RawRpc): Promise<RawAnswer> {
+  const { method = "POST", token, contentType, headers, body } = raw;
+  const response = await fetch(`${url}${path}`, {
+    method,
+    headers: {
+      ...(contentType !== undefined && { "content-type": contentType }),
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      ...headers,
+    },
+    ...(body !== undefined && method !== "GET" && { body: body as BodyInit }),
+  });
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  const text = new TextDecoder().decode(bytes);
+  const answered = response.headers.get("content-type") ?? "";
+  const error = answered.startsWith("application/grpc-web")
+    ? errorOfFrames(bytes, response.headers)
+    : response.status === 200
+      ? undefined
+      : plainError(text, response.headers);
+  return { status: response.status, headers: response.headers, text, error };
+}
+
+/** The error in the last frame of a gRPC-Web answer. Throws where the frames are not whole or have no status. */
+function errorOfFrames(bytes: Uint8Array, headers: Headers): ConnectError | undefined {
+  let at = 0;
+  for (;;) {
+    const length = new DataView(bytes.buffer, bytes.byteOffset + at).getUint32(1);
+    const data = bytes.subarray(at + 5, at + 5 + length);
+    expect(data.length).toBe(length);
+    if (bytes[at] === trailerFlag) {
+      expect(at + 5 + length).toBe(bytes.length);
+      try {
+        validateTrailer(trailerParse(data), headers);
+        return undefined;
+      } catch (error) {
+        return error as ConnectError;
+      }
+    }
+    at += 5 + length;
+  }
+}
+
+function plainError(text: string, headers: Headers): ConnectError {
+  expect(headers.get("content-type")).toBe("application/json");
+  const fallback = new ConnectError(`no error of Connect: ${text}`, Code.Unknown);
+  return errorFromJsonBytes(new TextEncoder().encode(text), headers, fallback);
+}
+
+/** An envelope of gRPC-Web around a message. `length` is what it says of itself. */
+export function envelope(data: Uint8Array, { flags = 0, length = data.length } = {}): Uint8Array {
+  const bytes = new Uint8Array(5 + data.length);
+  new DataView(bytes.buffer).setUint8(0, flags);
+  new DataView(bytes.buffer).setUint32(1, length);
+  bytes.set(data, 5);
+  return bytes;
 }
