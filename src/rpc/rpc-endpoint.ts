@@ -1,6 +1,5 @@
 import { create, type DescMethod, type Message, type MessageInitShape } from "@bufbuild/protobuf";
 import {
-  ConnectError,
   type ConnectRouter,
   createConnectRouter,
   createContextKey,
@@ -8,7 +7,13 @@ import {
   type HandlerContext,
   type MethodImpl,
 } from "@connectrpc/connect";
-import { createAsyncIterable, universalServerResponseToFetch } from "@connectrpc/connect/protocol";
+import {
+  createAsyncIterable,
+  readAllBytes,
+  universalServerResponseToFetch as streamed,
+  type UniversalServerResponse,
+} from "@connectrpc/connect/protocol";
+import { trailerFlag } from "@connectrpc/connect/protocol-grpc-web";
 import { type RequestContext, requestContextKey } from "../context.ts";
 import { type ImplementationCall, type Implementations, implementationOf } from "../contract/implementations.ts";
 import { policyOf, type RpcPolicy, rpcName } from "../contract/policy.ts";
@@ -17,7 +22,7 @@ import { GatewayError, toGatewayError, validationError } from "../errors.ts";
 import { withClientDeadline, withoutTimeout } from "./client-deadline.ts";
 import { toConnectError } from "./connect-error.ts";
 import { errorResponse } from "./error-response.ts";
-import { framingOf } from "./framing.ts";
+import { type Framing, framingOf } from "./framing.ts";
 import { unreadable } from "./unreadable.ts";
 import { compileMaskCompletion } from "./update-mask.ts";
 
@@ -58,7 +63,7 @@ export interface RpcEndpointOptions {
 
 /** One call, on its way through Connect's handler. */
 interface Call extends Pick<RpcRequest, "demandSelf" | "lateProblem"> {
-  /** Connect aborts it with what it could not read or write. */
+  /** Connect aborts it with what it could not read. */
   signal?: AbortSignal;
   /** The message has been read. */
   reached: boolean;
@@ -116,10 +121,8 @@ export function createRpcEndpoint(
       });
       if (call.failure !== undefined) throw call.failure.thrown;
       if (answer.status === UNSUPPORTED_MEDIA_TYPE) throw unsupported();
-      const problem: unknown = call.signal?.reason;
-      if (!call.reached) throw unreadable(problem, maxBytes);
-      if (problem instanceof ConnectError) throw unwritable(rpc, problem);
-      const response = universalServerResponseToFetch(answer);
+      if (!call.reached) throw unreadable(call.signal?.reason, maxBytes);
+      const response = rpc.methodKind === "unary" ? await wholeResponse(rpc, answer, framing) : streamed(answer);
       if (policy.noStore) response.headers.set("Cache-Control", "no-store");
       return response;
     },
@@ -225,8 +228,14 @@ function unsupported(): GatewayError {
   );
 }
 
-/** A message that the codec cannot express came from a service, e.g. a Timestamp in the year 10000: 502, not 500. */
-function unwritable(rpc: DescMethod, cause: ConnectError): GatewayError {
-  const message = "A service answered with a value that cannot be expressed.";
-  return new GatewayError("UPSTREAM_ERROR", message, { cause: new Error(rpcName(rpc), { cause }) });
+/**
+ * The answer of an rpc with one message, which is all there. Throws UPSTREAM_ERROR where Connect could not write the
+ * message: the codec cannot express it, e.g. a Timestamp in the year 10000, and it came from a service: 502, not 500.
+ */
+async function wholeResponse(rpc: DescMethod, answer: UniversalServerResponse, framing: Framing): Promise<Response> {
+  const bytes = await readAllBytes(answer.body ?? createAsyncIterable([]), Number.POSITIVE_INFINITY);
+  const written = framing === "grpc-web" ? bytes[0] !== trailerFlag : answer.status === 200;
+  if (written) return new Response(bytes as Uint8Array<ArrayBuffer>, { headers: answer.header ?? {} });
+  const cause = new Error(`${rpcName(rpc)}: ${new TextDecoder().decode(bytes)}`);
+  throw new GatewayError("UPSTREAM_ERROR", "A service answered with a value that cannot be expressed.", { cause });
 }

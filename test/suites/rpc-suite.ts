@@ -87,4 +87,37 @@ export function rpcSuite(target: Target): void {
       expect(body).toMatchObject({ code: "unimplemented", message: "The route does not have this method." });
     },
   );
+
+  describe("a page of another origin", () => {
+    const rows = [
+      ["Connect", "POST", "authorization,connect-protocol-version,connect-timeout-ms,content-type"],
+      ["Connect by GET", "GET", "authorization,connect-timeout-ms"],
+      ["gRPC-Web", "POST", "authorization,content-type,grpc-timeout,x-grpc-web,x-user-agent"],
+    ] as const;
+    test.each(rows)("may send what a client of %s sends, if it is in the list", async (_protocol, method, names) => {
+      const path = `${target().url}${pathOf(TasksService.method.listTasks)}`;
+      const preflight = async (origin: string) => {
+        const asked = { "access-control-request-method": method, "access-control-request-headers": names };
+        return (await fetch(path, { method: "OPTIONS", headers: { origin, ...asked } })).headers;
+      };
+      const ours = await preflight("http://localhost:3000");
+      expect(ours.get("access-control-allow-origin")).toBe("http://localhost:3000");
+      expect(listOf(ours.get("access-control-allow-methods"))).toContain(method.toLowerCase());
+      expect(listOf(ours.get("access-control-allow-headers"))).toEqual(expect.arrayContaining(names.split(",")));
+      const foreign = await preflight("https://evil.example");
+      expect([...foreign.keys()].filter((name) => name.startsWith("access-control"))).toEqual([]);
+    });
+
+    test("may read the status of gRPC-Web, and an error as well as an answer", async () => {
+      const headers = { origin: "http://localhost:3000" };
+      const error = await failing(over("gRPC-Web in binary"), TasksService.method.listTasks, {}, { headers });
+      expect(error.metadata.get("access-control-allow-origin")).toBe("http://localhost:3000");
+      const exposed = listOf(error.metadata.get("access-control-expose-headers"));
+      expect(exposed).toEqual(expect.arrayContaining(["grpc-status", "grpc-message", "grpc-status-details-bin"]));
+    });
+  });
+}
+
+function listOf(header: string | null): string[] {
+  return header?.toLowerCase().split(", ") ?? [];
 }
