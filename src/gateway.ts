@@ -134,7 +134,7 @@ export async function createGateway(config: Config, ports: Ports): Promise<Gatew
   };
 
   /** The same for Connect and gRPC-Web clients, whose message, and not the path, says whose thing they want. */
-  const serveRpc = ({ path, policy, refuse, answer }: RpcEndpoint) => {
+  const serveRpc = ({ path, policy, open, refuse }: RpcEndpoint) => {
     const run = exchanges({ label: path, refuse });
     const beforeMessage: RpcPolicy = { ...policy, selfField: undefined };
     return ({ req }: Context) =>
@@ -143,7 +143,9 @@ export async function createGateway(config: Config, ports: Ports): Promise<Gatew
         await admit(beforeMessage, exchange, undefined);
         const body = request.method === "POST" ? await readBody(request, { maxBytes, json: false }) : undefined;
         const demandSelf = (selfId: string | undefined) => authorize(policy, demandCaller(exchange), selfId);
-        return answer({ request, body, context: exchange, demandSelf, lateProblem });
+        const call = open({ request, body, context: exchange, demandSelf, lateProblem });
+        await call.message;
+        return call.answer();
       });
   };
 

@@ -42,9 +42,12 @@ const PLANTED: Readonly<Record<string, string>> = {
   "grpc-metadata-x-user-id": "planted-canary",
   "planted-bin": "cGxhbnRlZC1jYW5hcnk",
 };
-/** All that a service may see beside what gRPC itself needs. */
-const TO_SERVICES = ["x-user-id", "x-user-role", "x-request-id", "traceparent", "grpc-timeout"];
-const OF_GRPC = ["content-type", "te", "user-agent", "grpc-accept-encoding", "host"];
+/** All that a service may see beside the message and the protocol's own: what the gateway knows. */
+const TO_SERVICES = ["x-user-id", "x-user-role", "x-request-id", "traceparent"];
+const OF_THE_PROTOCOLS = [
+  ...["content-type", "content-length", "host", "te", "user-agent"],
+  ...["grpc-accept-encoding", "grpc-timeout", "connect-protocol-version", "connect-timeout-ms"],
+];
 
 /** What becomes of failures behind the gateway, of deadlines, and what an operator sees of it all. */
 export function rpcErrorsSuite(target: () => ErrorTarget): void {
@@ -121,7 +124,7 @@ export function rpcErrorsSuite(target: () => ErrorTarget): void {
       const headers = { ...raw.headers, "x-request-id": requestId };
       const { error, status } = await sendRaw(url, pathOf(getTask), { ...raw, headers, token: token() });
       const [arrived] = scripted.tasks.arrived.filter(({ header }) => header.get("x-request-id") === requestId);
-      const left = timeoutOf(arrived!.header.get("grpc-timeout"));
+      const left = timeoutOf(arrived!.header);
       expect(left).toBeLessThanOrEqual(atMostMs);
       if (atMostMs === 5_000) expect(left).toBeGreaterThan(3_000);
       expectError(error!, atMostMs < 1_000 ? "DEADLINE_EXCEEDED" : "NOT_FOUND");
@@ -145,7 +148,7 @@ export function rpcErrorsSuite(target: () => ErrorTarget): void {
       await invoke(over("Connect in binary"), rpc, request, { token: by?.token, headers });
       const services = Object.values(target().scripted).flatMap(({ arrived }) => arrived);
       for (const { header, method } of services.filter(({ header }) => header.get("x-request-id") === requestId)) {
-        const names = [...header.keys()].filter((each) => !OF_GRPC.includes(each));
+        const names = [...header.keys()].filter((each) => !OF_THE_PROTOCOLS.includes(each));
         expect(TO_SERVICES, method).toEqual(expect.arrayContaining(names));
         expect(header.get("x-user-id"), method).toBe(by?.userId ?? null);
         expect(header.get("traceparent"), method).not.toBe(PLANTED.traceparent);
@@ -209,8 +212,10 @@ function grpcWeb(): RawRpc {
   return { contentType: "application/grpc-web+proto", body: envelope(message) };
 }
 
-/** Milliseconds. */
-function timeoutOf(header: string | null): number {
-  const [, digits, unit] = /^(\d+)([mS])$/.exec(header ?? "") ?? expect.fail(`no timeout: ${header}`);
+/** What a service was told, in milliseconds. */
+function timeoutOf(header: Headers): number {
+  const connect = header.get("connect-timeout-ms");
+  if (connect !== null) return Number(connect);
+  const [, digits, unit] = /^(\d+)([mS])$/.exec(header.get("grpc-timeout") ?? "") ?? expect.fail("no timeout");
   return Number(digits) * (unit === "S" ? 1_000 : 1);
 }
