@@ -189,7 +189,7 @@ export async function createGateway(config: Config, ports: Ports): Promise<Gatew
 
   mountRoutes(app, httpBindings([...implementations.keys()]), serve);
 
-  for (const endpoint of createRpcEndpoints(implementations, { now, maxBytes })) {
+  for (const endpoint of createRpcEndpoints(implementations, { now })) {
     app.on([...endpoint.methods], endpoint.path, serveRpc(endpoint));
   }
 

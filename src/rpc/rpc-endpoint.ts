@@ -9,6 +9,7 @@ import { GatewayError } from "../errors.ts";
 import { withClientDeadline, withoutTimeout } from "./client-deadline.ts";
 import { errorResponse } from "./error-response.ts";
 import { type Framing, framingOf } from "./framing.ts";
+import { demandOneEnvelope } from "./one-envelope.ts";
 import { guardedImplementation, type RpcCall, type RpcGuard, rpcCallKey, rpcCallOf } from "./rpc-call.ts";
 import { unreadable } from "./unreadable.ts";
 
@@ -45,8 +46,6 @@ export interface RpcEndpoint {
 export interface RpcEndpointOptions {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** Of one message. An envelope names its length before it comes, and is believed up to this. */
-  readonly maxBytes: number;
 }
 
 /** All rpcs of these services. Throws where one has no implementation, no policy, or rules that are wrong. */
@@ -67,11 +66,11 @@ export function createRpcEndpoints(implementations: Implementations, options: Rp
 export function createRpcEndpoint(
   rpc: DescMethod,
   implementations: Implementations,
-  { now, maxBytes }: RpcEndpointOptions,
+  { now }: RpcEndpointOptions,
 ): RpcEndpoint {
   const policy = policyOf(rpc);
   const implementation = guardedImplementation(rpc, policy, implementationOf(rpc, implementations));
-  const handler = connectHandler(rpc, implementation, maxBytes);
+  const handler = connectHandler(rpc, implementation);
   const isUnary = rpc.methodKind === "unary";
 
   return {
@@ -86,6 +85,7 @@ export function createRpcEndpoint(
       const { headers, method, url } = request;
       demandIdentityEncoding(request);
       const framing = framingOf(rpc, headers);
+      if (framing !== "plain") demandOneEnvelope(body);
       const message = Promise.withResolvers<Message>();
       const leave = Promise.withResolvers<void>();
       const call: RpcCall = { demandSelf, lateProblem, message, leave };
@@ -104,7 +104,7 @@ export function createRpcEndpoint(
       });
       // Connect answers before the message has arrived only what it cannot read. After that, nobody hears this.
       handled.then(({ status }) => {
-        message.reject(status === 415 ? unsupported() : unreadable(call.signal?.reason, maxBytes));
+        message.reject(status === 415 ? unsupported() : unreadable(call.signal?.reason));
       }, message.reject);
 
       return {
@@ -123,11 +123,10 @@ export function createRpcEndpoint(
   };
 }
 
-function connectHandler(rpc: DescMethod, implementation: MethodImpl<DescMethod>, maxBytes: number) {
+function connectHandler(rpc: DescMethod, implementation: MethodImpl<DescMethod>) {
   const router = createConnectRouter({
     grpc: false,
     acceptCompression: [],
-    readMaxBytes: maxBytes,
     // As over REST: a typing error in the name of an optional field must not go by unnoticed.
     jsonOptions: { ignoreUnknownFields: false },
     requestGate: ({ values, signal }) => {

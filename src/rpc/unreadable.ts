@@ -1,17 +1,13 @@
 import { isFieldError } from "@bufbuild/protobuf/reflect";
-import { Code, ConnectError } from "@connectrpc/connect";
 import { shorten } from "../contract/violations.ts";
-import { GatewayError, type Violation, validationError } from "../errors.ts";
+import { type GatewayError, type Violation, validationError } from "../errors.ts";
 
 /**
  * The error for a message that Connect could not read, for whatever reason: bytes that are no envelope, no protobuf, no
  * JSON, or JSON of another shape. Connect calls some of it INTERNAL, and some of it by what the parser found, which may
  * be a piece of somebody's password: neither the client nor the log is given its text.
  */
-export function unreadable(problem: unknown, maxBytes: number): GatewayError {
-  if (problem instanceof ConnectError && problem.code === Code.ResourceExhausted) {
-    return new GatewayError("PAYLOAD_TOO_LARGE", `A message may have ${maxBytes} bytes at most.`);
-  }
+export function unreadable(problem?: unknown): GatewayError {
   return validationError([violationOf(problem)]);
 }
 

@@ -48,7 +48,7 @@ const implementation = new Proxy(
   { get: (target, name) => Reflect.get(target, name) ?? (() => ({})) },
 );
 const implementations = new Map([[LibraryService, implementation]]);
-const options = { now: () => 1_000, maxBytes: 1_024 };
+const options = { now: () => 1_000 };
 const endpoints = new Map(createRpcEndpoints(implementations, options).map((each) => [each.path, each]));
 
 const openCall = (endpoint: RpcEndpoint, request: Request, body: Uint8Array = new Uint8Array()) =>

@@ -265,7 +265,7 @@ const HOSTILE: readonly (readonly [what: string, rpc: DescMethodUnary, raw: RawR
     "an envelope that says 4 GiB",
     getTask,
     { contentType: GRPC_WEB, body: envelope(good, { length: 0xffff_ffff }) },
-    "PAYLOAD_TOO_LARGE",
+    "VALIDATION_ERROR",
   ],
   [
     "a byte after the envelope",
