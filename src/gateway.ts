@@ -141,7 +141,7 @@ export async function createGateway(config: Config, ports: Ports): Promise<Gatew
       run(req.raw, async (exchange) => {
         const { request, lateProblem } = exchange;
         await admit(beforeMessage, exchange, undefined);
-        const body = request.method === "POST" ? await readBody(request, { maxBytes, json: false }) : undefined;
+        const body = await readBody(request, { maxBytes, json: false });
         const demandSelf = (selfId: string | undefined) => authorize(policy, demandCaller(exchange), selfId);
         const call = open({ request, body, context: exchange, demandSelf, lateProblem });
         await call.message;

@@ -85,6 +85,7 @@ export function createRpcEndpoint(
       const { headers, method, url } = request;
       demandIdentityEncoding(request);
       const framing = framingOf(rpc, headers);
+      context.note({ protocol: framing === "grpc-web" ? "grpc-web" : "connect" });
       if (framing !== "plain") demandOneEnvelope(body);
       const message = Promise.withResolvers<Message>();
       const leave = Promise.withResolvers<void>();

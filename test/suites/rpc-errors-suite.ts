@@ -176,6 +176,7 @@ export function rpcErrorsSuite(target: () => ErrorTarget): void {
         method: "POST",
         url: route,
         route,
+        protocol: "grpc-web",
         status_code: 404,
         user_id: world.client.userId,
         code: "NOT_FOUND",
