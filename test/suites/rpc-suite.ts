@@ -1,7 +1,8 @@
 import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
-import type { Transport } from "@connectrpc/connect";
+import { Code, type Transport } from "@connectrpc/connect";
 import { beforeAll, describe, expect, test } from "vitest";
 import { TasksService } from "#gen/gateway/v1/tasks_pb.ts";
+import { TaskService } from "#gen/platform/tasks/v1/tasks_pb.ts";
 import { policyOf } from "#src/contract/policy.ts";
 import { call } from "../support/gateway-under-test.ts";
 import { createWorld, type World } from "../support/rest-routes.ts";
@@ -51,6 +52,15 @@ export function rpcSuite(target: Target): void {
       expect(error.rawMessage).toBe(rest.body.detail);
       expect(violationsOf(error)).toEqual(rest.body.errors);
       expect(violationsOf(error).length).toBeGreaterThan(2);
+    });
+
+    test("finds none of the platform's own rpcs, nor any that does not exist", async () => {
+      const { getTask } = TaskService.method;
+      const made = { ...getTask, name: "MadeUp", idempotency: 0 } as typeof getTask;
+      for (const rpc of [getTask, made]) {
+        const error = await failing(over(name), rpc, { taskId: world.taskId }, { token: world.client.token });
+        expect(error.code).toBe(Code.Unimplemented);
+      }
     });
 
     test("changes of a task what the mask names, or else what is set, and keeps the rest", async () => {
