@@ -134,7 +134,8 @@ export async function createGateway(config: Config, ports: Ports): Promise<Gatew
   };
 
   /** The same for Connect and gRPC-Web clients, whose message, and not the path, says whose thing they want. */
-  const serveRpc = ({ path, policy, open, refuse }: RpcEndpoint) => {
+  const serveRpc = (endpoint: RpcEndpoint) => {
+    const { path, policy, refuse } = endpoint;
     const run = exchanges({ label: path, refuse });
     const beforeMessage: RpcPolicy = { ...policy, selfField: undefined };
     return ({ req }: Context) =>
@@ -143,9 +144,8 @@ export async function createGateway(config: Config, ports: Ports): Promise<Gatew
         await admit(beforeMessage, exchange, undefined);
         const body = await readBody(request, { maxBytes, json: false });
         const demandSelf = (selfId: string | undefined) => authorize(policy, demandCaller(exchange), selfId);
-        const call = open({ request, body, context: exchange, demandSelf, lateProblem });
-        await call.message;
-        return call.answer();
+        const message = endpoint.read({ request, body, demandSelf });
+        return endpoint.answer({ request, message, context: exchange, lateProblem });
       });
   };
 

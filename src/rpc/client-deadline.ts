@@ -2,7 +2,7 @@ import { parseTimeout as parseConnectTimeout } from "@connectrpc/connect/protoco
 import { parseTimeout as parseGrpcTimeout } from "@connectrpc/connect/protocol-grpc-web";
 import type { RequestContext } from "../context.ts";
 import { validationError } from "../errors.ts";
-import type { Framing } from "./framing.ts";
+import type { Wire } from "./wire.ts";
 
 const CONNECT_TIMEOUT = "Connect-Timeout-Ms";
 const GRPC_TIMEOUT = "Grpc-Timeout";
@@ -14,7 +14,7 @@ const GRPC_TIMEOUT = "Grpc-Timeout";
 export function withClientDeadline(
   context: RequestContext,
   headers: Headers,
-  framing: Framing,
+  { framing }: Wire,
   now: () => number,
 ): RequestContext {
   const [name, parse] =
@@ -23,16 +23,4 @@ export function withClientDeadline(
   if (error !== undefined) throw validationError([{ field: name, message: "is no timeout of this protocol" }]);
   if (timeoutMs === undefined) return context;
   return { ...context, deadlineAtMs: Math.min(context.deadlineAtMs, now() + timeoutMs) };
-}
-
-/**
- * The headers without the client's timeout, which has become part of our deadline. Connect would set a timer for it,
- * which fires at once when it is longer than 24 days, and cannot be told from a client that went away.
- */
-export function withoutTimeout(headers: Headers): Headers {
-  if (!headers.has(CONNECT_TIMEOUT) && !headers.has(GRPC_TIMEOUT)) return headers;
-  const others = new Headers(headers);
-  others.delete(CONNECT_TIMEOUT);
-  others.delete(GRPC_TIMEOUT);
-  return others;
 }

@@ -1,38 +1,23 @@
 import { Code, type ConnectError } from "@connectrpc/connect";
-import { encodeEnvelope } from "@connectrpc/connect/protocol";
-import { createEndStreamSerialization, endStreamFlag, errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
-import { setTrailerStatus, trailerFlag, trailerSerialize } from "@connectrpc/connect/protocol-grpc-web";
+import { errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
 import { errorHeaders, type GatewayError } from "../errors.ts";
 import { toConnectError } from "./connect-error.ts";
-import type { Framing } from "./framing.ts";
-
-const endStream = createEndStreamSerialization(undefined);
+import { contentTypeOf, type Wire } from "./wire.ts";
+import { type Bytes, endFrame } from "./write-message.ts";
 
 /**
- * The answer to an rpc that was refused or failed before its first message, in the client's protocol. Headers that
- * belong to the error (Retry-After, WWW-Authenticate) are HTTP headers in all of them.
+ * The answer to an rpc that was refused or failed before its first message, in the client's protocol; a plain one where
+ * that is none. Headers that belong to the error (Retry-After, WWW-Authenticate) are HTTP headers in all of them.
  *
  * A plain answer has REST's status. Connect's own table differs for four of our codes (413 would be 429, 415 400, 405
  * 501, 502 500); its clients read the code in the body and not the status, and everybody between us and them reads
  * the status: one mistake then has one number in every log, and no client's mistake is a 5xx.
  */
-export function errorResponse(failure: GatewayError, framing: Framing, requestHeaders: Headers): Response {
+export function errorResponse(failure: GatewayError, wire: Wire | undefined): Response {
   const error = toConnectError(failure);
-  const headers = errorHeaders(failure);
-  switch (framing) {
-    case "plain":
-      return plainResponse(failure, error);
-    case "connect-stream":
-    case "grpc-web": {
-      // As it was asked: the framing says that the content type is one that the protocol has.
-      headers["content-type"] = requestHeaders.get("content-type") ?? "";
-      const frame =
-        framing === "grpc-web"
-          ? encodeEnvelope(trailerFlag, trailerSerialize(setTrailerStatus(new Headers(), error)))
-          : encodeEnvelope(endStreamFlag, endStream.serialize({ metadata: new Headers(), error }));
-      return new Response(frame as Uint8Array<ArrayBuffer>, { headers });
-    }
-  }
+  if (wire === undefined || wire.framing === "plain") return plainResponse(failure, error);
+  const headers = { ...errorHeaders(failure), "content-type": contentTypeOf(wire) };
+  return new Response(endFrame(wire, new Headers(), error), { headers });
 }
 
 /** A package, a service and an rpc, as every path of an rpc is written. */
@@ -50,7 +35,7 @@ export function unmatchedRpcResponse(failure: GatewayError, path: string): Respo
 
 function plainResponse(failure: GatewayError, error: ConnectError): Response {
   const headers = { ...errorHeaders(failure), "content-type": "application/json" };
-  return new Response(errorToJsonBytes(error, undefined) as Uint8Array<ArrayBuffer>, {
+  return new Response(errorToJsonBytes(error, undefined) as Bytes, {
     status: failure.status,
     headers,
   });

@@ -3,11 +3,11 @@ import { shorten } from "../contract/violations.ts";
 import { type GatewayError, type Violation, validationError } from "../errors.ts";
 
 /**
- * The error for a message that Connect could not read, for whatever reason: bytes that are no envelope, no protobuf, no
- * JSON, or JSON of another shape. Connect calls some of it INTERNAL, and some of it by what the parser found, which may
- * be a piece of somebody's password: neither the client nor the log is given its text.
+ * The error for a message that cannot be read, for whatever reason: bytes that are no envelope, no protobuf, no JSON, or
+ * JSON of another shape. What a parser says of it may be a piece of somebody's password: neither the client nor the log is
+ * given its text.
  */
-export function unreadable(problem?: unknown): GatewayError {
+export function unreadable(problem: unknown): GatewayError {
   return validationError([violationOf(problem)]);
 }
 
