@@ -65,8 +65,9 @@ export function createRpcEndpoints(implementations: Implementations, options: Rp
 
 /**
  * The serving half of Connect and gRPC-Web, as far as it is ours: which message, and how it is written. The parts are
- * Connect's own (content types, envelopes, errors, trailers); its handlers are not, which read a message and answer it
- * in one go, while our guard stands between the two, and which weigh 10 KiB in a Worker for what 200 lines do.
+ * Connect's own (content types, envelopes, errors, trailers), and its handler is the oracle in a test; but we do not call
+ * through it. It reads a message and answers it in one go, while our guard stands between the two, and it costs 7 KiB of a
+ * Worker's 130 and two to five times the CPU: 68 µs a call over Connect and 182 over gRPC-Web, where this takes 35.
  *
  * No gRPC: a Fetch answer has no trailers, and Node's server here is HTTP/1.1. No compression of requests: what is not
  * unpacked cannot be a bomb.
