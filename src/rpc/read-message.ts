@@ -17,7 +17,7 @@ export function readMessage(input: DescMessage, request: Request, body: Uint8Arr
 }
 
 /** Strict: bytes that are no UTF-8 must not silently become other text. */
-const utf8 = new TextDecoder("utf-8", { fatal: true });
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
 
 function messageBytes({ method, url }: Request, body: Uint8Array, { framing }: Wire): Uint8Array {
   if (framing !== "plain") return openEnvelope(body);
