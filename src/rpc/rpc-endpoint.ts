@@ -223,6 +223,9 @@ async function* framesOf(answering: Answering): AsyncGenerator<Bytes, undefined>
     // Where the reader has gone, nothing broke off but what it wanted to.
     if (!context.signal.aborted) lateProblem(thrown);
     failure = toGatewayError(thrown);
+  } finally {
+    // Whoever still listens to the signal of a stream that is over would keep it.
+    context.abort();
   }
   yield endFrame(wire, context.responseTrailer, failure && toConnectError(failure));
 }
