@@ -13,9 +13,11 @@ import { envelope, expectError } from "../support/rpc-clients.ts";
 const SECRET = "secret-canary: 10.0.0.1";
 let late: unknown[] = [];
 let released = 0;
+let silent = Promise.withResolvers<void>();
 afterEach(() => {
   late = [];
   released = 0;
+  silent = Promise.withResolvers();
 });
 
 const implementation = new Proxy(
@@ -33,7 +35,10 @@ const implementation = new Proxy(
         if (parent.endsWith("defect")) throw new Error(SECRET);
         if (parent.endsWith("lost")) throw new GatewayError("SERVICE_UNAVAILABLE", "The library is closed.");
         if (parent.endsWith("silent")) {
-          await new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(new Error("gone"))));
+          await new Promise((_resolve, reject) => {
+            signal.addEventListener("abort", () => reject(new Error("gone")));
+            silent.resolve();
+          });
         }
         yield { eventId: "2" };
       } finally {
@@ -129,9 +134,10 @@ test.each(["application/connect+proto", "application/grpc-web+proto"])(
     const body = envelope(toBinary(watchBooks.input, message));
     const reader = (await answer(endpoint, request, read(endpoint, request, body))).body!.getReader();
     await reader.read();
-    const silence = reader.read();
+    const nothing = reader.read();
+    await silent.promise;
     await reader.cancel();
-    await silence;
+    await nothing;
     await expect.poll(() => released).toBe(1);
     expect(late).toEqual([]);
   },
