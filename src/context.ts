@@ -43,7 +43,11 @@ export function requestContextOf(values: ContextValues): RequestContext {
 
 /** The caller of an rpc whose policy demands one. A missing caller is refused, never let through. */
 export function callerOf(context: Pick<HandlerContext, "values">): Caller {
-  const { caller } = requestContextOf(context.values);
+  return demandCaller(requestContextOf(context.values));
+}
+
+/** The caller of a request, where there must be one. */
+export function demandCaller({ caller }: RequestContext): Caller {
   if (caller === undefined) throw authenticationError("Sign in first.");
   return caller;
 }

@@ -75,6 +75,16 @@ export class GatewayError extends Error {
   }
 }
 
+/** The headers of the answer that tells an error, over whatever protocol, by their lower-case names. */
+export function errorHeaders(error: GatewayError): Record<string, string> {
+  const headers: Record<string, string> = {};
+  // In lower case, so that no header stands there in two spellings, which Headers would join to one value.
+  for (const [name, value] of Object.entries(error.headers)) headers[name.toLowerCase()] = value;
+  if (error.retryAfterSeconds !== undefined) headers["retry-after"] = String(error.retryAfterSeconds);
+  headers["cache-control"] = "no-store";
+  return headers;
+}
+
 /** Bad input, with everything that is wrong about it. */
 export function validationError(violations: readonly Violation[]): GatewayError {
   const first = violations[0];

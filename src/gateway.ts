@@ -1,9 +1,12 @@
 import { type Context, Hono } from "hono";
 import type { Config } from "./config.ts";
+import { demandCaller } from "./context.ts";
+import type { Implementations } from "./contract/implementations.ts";
+import type { RpcPolicy } from "./contract/policy.ts";
 import { createAuthenticate } from "./edge/authenticate.ts";
 import { authorize } from "./edge/authorize.ts";
 import { createCors } from "./edge/cors.ts";
-import { createExchanges, type ExchangeRoute } from "./edge/exchange.ts";
+import { createExchanges, type Exchange, type ExchangeRoute } from "./edge/exchange.ts";
 import { demandMetricsToken } from "./edge/metrics-token.ts";
 import { readBody } from "./edge/read-body.ts";
 import { GatewayError } from "./errors.ts";
@@ -18,10 +21,12 @@ import { createRefreshTokens } from "./identity/refresh-token.ts";
 import { createRemoteKeys } from "./identity/remote-keys.ts";
 import type { Ports } from "./ports.ts";
 import { canonicalPath } from "./rest/canonical-path.ts";
-import { createEndpoint, type Implementations } from "./rest/endpoint.ts";
+import { createEndpoint } from "./rest/endpoint.ts";
 import { allowedMethods, mountRoutes } from "./rest/hono-routes.ts";
 import type { HttpBinding } from "./rest/http-binding.ts";
 import { httpBindings } from "./rest/http-rules.ts";
+import { unmatchedRpcResponse } from "./rpc/error-response.ts";
+import { createRpcEndpoints, type RpcEndpoint } from "./rpc/rpc-endpoint.ts";
 import { createAuthService } from "./services/auth.ts";
 import { createDetailedHealth, shallowHealth } from "./services/health.ts";
 import { createMatchingService } from "./services/matching.ts";
@@ -116,6 +121,13 @@ export async function createGateway(config: Config, ports: Ports): Promise<Gatew
 
   const app = new Hono({ getPath: ({ url }) => canonicalPath(url) });
 
+  /** Who is calling, and may they: as far as the token tells. `selfId` is undefined where it is not known yet. */
+  const admit = async (policy: RpcPolicy, exchange: Exchange, selfId: string | undefined) => {
+    if (policy.access !== Access.SIGNED_IN) return;
+    exchange.caller = await authenticate(exchange.request.headers);
+    authorize(policy, exchange.caller, selfId);
+  };
+
   /** The life of a request to an rpc, in order. Each step refuses by throwing; the exchange turns that into an answer. */
   const serve = (binding: HttpBinding) => {
     const { policy, template } = binding;
@@ -125,10 +137,7 @@ export async function createGateway(config: Config, ports: Ports): Promise<Gatew
       run(req.raw, async (exchange) => {
         const { request } = exchange;
         const captured = endpoint.capture(req.path);
-        if (policy.access === Access.SIGNED_IN) {
-          exchange.caller = await authenticate(request.headers);
-          authorize(policy, exchange.caller, endpoint.selfId(captured));
-        }
+        await admit(policy, exchange, endpoint.selfId(captured));
         const body = endpoint.readsBody ? await readBody(request, { maxBytes, json: endpoint.readsJson }) : undefined;
         return endpoint.answer({
           request,
@@ -138,6 +147,22 @@ export async function createGateway(config: Config, ports: Ports): Promise<Gatew
           context: exchange,
           lateProblem: exchange.lateProblem,
         });
+      });
+  };
+
+  /** The same for Connect and gRPC-Web clients, whose message, and not the path, says whose thing they want. */
+  const serveRpc = (endpoint: RpcEndpoint) => {
+    const { path, policy, refuse } = endpoint;
+    const run = exchanges({ label: path, refuse });
+    const beforeMessage: RpcPolicy = { ...policy, selfField: undefined };
+    return ({ req }: Context) =>
+      run(req.raw, async (exchange) => {
+        const { request, lateProblem } = exchange;
+        await admit(beforeMessage, exchange, undefined);
+        const body = await readBody(request, { maxBytes, json: false });
+        const demandSelf = (selfId: string | undefined) => authorize(policy, demandCaller(exchange), selfId);
+        const message = endpoint.read({ request, body, demandSelf });
+        return endpoint.answer({ request, message, context: exchange, lateProblem });
       });
   };
 
@@ -182,7 +207,14 @@ export async function createGateway(config: Config, ports: Ports): Promise<Gatew
 
   mountRoutes(app, httpBindings([...implementations.keys()]), serve);
 
-  const unmatched = exchanges({ label: "unmatched" });
+  for (const endpoint of createRpcEndpoints(implementations, { now })) {
+    app.on([...endpoint.methods], endpoint.path, serveRpc(endpoint));
+  }
+
+  const unmatched = exchanges({
+    label: "unmatched",
+    refuse: (failure, { url }) => unmatchedRpcResponse(failure, canonicalPath(url)),
+  });
   app.notFound(({ req }) =>
     unmatched(req.raw, async ({ request }) => {
       const methods = allowedMethods(app, req.path);

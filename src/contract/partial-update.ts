@@ -80,6 +80,12 @@ export function fieldsOfPath(desc: DescMessage, path: readonly string[]): DescFi
   return fields;
 }
 
+/** The path by the fields' own names. What is no path stays as it is: the rules say so. */
+export function canonicalMaskPath(desc: DescMessage, path: string): string {
+  const fields = fieldsOfPath(desc, path.split("."));
+  return fields === undefined ? path : fields.map((field) => field.name).join(".");
+}
+
 /** No message is read that is deeper, and a type that contains itself would lead on for as long as somebody writes. */
 const LONGEST_PATH = 64;
 

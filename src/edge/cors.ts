@@ -5,9 +5,12 @@ export interface Cors {
   readonly preflight: (request: Request, methods: readonly string[]) => Response | undefined;
 }
 
-/** What a page may send beside the headers that need no leave. */
-const ALLOWED_HEADERS = "Authorization, Content-Type, If-None-Match, Last-Event-ID, X-Request-Id";
-/** What a page may read of an answer (contract.md section 7). */
+/** What a page may send beside the headers that need no leave; the second line is for Connect and gRPC-Web. */
+const ALLOWED_HEADERS = [
+  ...["Authorization", "Content-Type", "If-None-Match", "Last-Event-ID", "X-Request-Id"],
+  ...["Connect-Protocol-Version", "Connect-Timeout-Ms", "Grpc-Timeout", "X-Grpc-Web", "X-User-Agent"],
+].join(", ");
+/** What a page may read of an answer (contract.md section 7); the last line is for gRPC-Web. */
 const EXPOSED_HEADERS = [
   "X-Request-Id",
   "X-Total-Count",
@@ -19,6 +22,7 @@ const EXPOSED_HEADERS = [
   "X-RateLimit-Limit",
   "X-RateLimit-Remaining",
   "X-RateLimit-Reset",
+  ...["Grpc-Status", "Grpc-Message", "Grpc-Status-Details-Bin"],
 ].join(", ");
 const ANY_METHODS = ["DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"];
 const PREFLIGHT_MAX_AGE_SECONDS = 600;

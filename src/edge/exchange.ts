@@ -46,6 +46,8 @@ export interface ExchangeRoute {
   readonly level?: LogLevel;
   /** Also by a process that is overloaded: a probe that it does not answer would have it restarted. */
   readonly alwaysServed?: boolean;
+  /** The answer that tells an error in the words of a protocol of its own; undefined: a problem body. */
+  readonly refuse?: (failure: GatewayError, request: Request) => Response | undefined;
 }
 
 /**
@@ -81,7 +83,7 @@ export function createExchanges(dependencies: ExchangeDependencies): (route: Exc
     return exchange;
   };
 
-  return ({ label: route, level = "info", alwaysServed = false }) => {
+  return ({ label: route, level = "info", alwaysServed = false, refuse }) => {
     const record = createRequestRecorder(metrics, route);
 
     return async (request, answer) => {
@@ -97,14 +99,17 @@ export function createExchanges(dependencies: ExchangeDependencies): (route: Exc
       } catch (thrown) {
         failure = toGatewayError(thrown);
         reportBug(failure, route, exchange);
-        response = problemResponse(failure, { requestId: exchange.requestId, instance: exchange.path });
+        response =
+          refuse?.(failure, request) ??
+          problemResponse(failure, { requestId: exchange.requestId, instance: exchange.path });
       }
       metrics.activeConnections.add(-1);
       response.headers.set("X-Request-Id", exchange.requestId);
       cors.decorate(request, response.headers);
       addSecurityHeaders(response.headers);
 
-      const { status } = response;
+      // gRPC-Web tells its errors under the status 200; who watches the gateway should see them all the same.
+      const status = failure?.status ?? response.status;
       const durationMs = performance.now() - started;
       record(request.method, status, durationMs);
       logRequest(logger, level, { exchange, route, status, durationMs, failure, notes });

@@ -1,4 +1,4 @@
-import { ERROR_CODES, type ErrorCode, type GatewayError, type Violation } from "../errors.ts";
+import { ERROR_CODES, type ErrorCode, errorHeaders, type GatewayError, type Violation } from "../errors.ts";
 
 /** The request that a problem answers. */
 export interface ProblemRequest {
@@ -75,11 +75,5 @@ export function problemResponse(error: GatewayError, request: ProblemRequest): R
 }
 
 function problemHeaders(error: GatewayError): Record<string, string> {
-  const headers: Record<string, string> = {};
-  // In lower case, so that no header stands there in two spellings, which Headers would join to one value.
-  for (const [name, value] of Object.entries(error.headers)) headers[name.toLowerCase()] = value;
-  if (error.retryAfterSeconds !== undefined) headers["retry-after"] = String(error.retryAfterSeconds);
-  headers["content-type"] = "application/problem+json";
-  headers["cache-control"] = "no-store";
-  return headers;
+  return { ...errorHeaders(error), "content-type": "application/problem+json" };
 }

@@ -1,15 +1,12 @@
-import { create, type DescMessage, type DescService, type Message, type MessageInitShape } from "@bufbuild/protobuf";
-import { createContextValues, type HandlerContext } from "@connectrpc/connect";
+import { create, type DescMessage, type Message, type MessageInitShape } from "@bufbuild/protobuf";
+import { createContextValues } from "@connectrpc/connect";
 import { type RequestContext, requestContextKey } from "../context.ts";
-import { rpcName } from "../contract/policy.ts";
+import { type Implementations, implementationOf } from "../contract/implementations.ts";
 import { compileRequestReader } from "./bind-request.ts";
 import { RestHandlerContext } from "./handler-context.ts";
 import type { HttpBinding } from "./http-binding.ts";
 import { type CapturedValues, pathCapture } from "./path-capture.ts";
 import { compileRenderer } from "./render-response.ts";
-
-/** The implementation of each service, as for Connect's router. */
-export type Implementations = ReadonlyMap<DescService, object>;
 
 /** One request to one binding, as far as the edge has let it through. */
 export interface EndpointRequest {
@@ -80,16 +77,6 @@ type MessageInit = MessageInitShape<DescMessage>;
 /** Implementations may yield plain objects, as they may return them. */
 async function* createEach(output: DescMessage, inits: AsyncIterable<MessageInit>): AsyncGenerator<Message> {
   for await (const init of inits) yield create(output, init);
-}
-
-type Call = (request: Message, context: HandlerContext) => unknown;
-
-function implementationOf(rpc: HttpBinding["rpc"], implementations: Implementations): Call {
-  const service = implementations.get(rpc.parent) as Record<string, Call> | undefined;
-  const call = service?.[rpc.localName];
-  if (call === undefined) throw new Error(`${rpcName(rpc)} has no implementation`);
-  // Through the service, so that an implementation may be a class.
-  return (request, context) => service![rpc.localName]!(request, context);
 }
 
 const HTTP_BODY = "google.api.HttpBody";

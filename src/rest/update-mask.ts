@@ -1,6 +1,6 @@
 import { create, type DescMessage } from "@bufbuild/protobuf";
 import { type FieldMask, FieldMaskSchema } from "@bufbuild/protobuf/wkt";
-import { fieldsOfPath, isWhole, type PartialUpdate } from "../contract/partial-update.ts";
+import { canonicalMaskPath, isWhole, type PartialUpdate } from "../contract/partial-update.ts";
 import { shorten, type Violations } from "../contract/violations.ts";
 import { HELD, type HeldFields, isHeld } from "./held-fields.ts";
 import type { Json, JsonObject } from "./json-reader.ts";
@@ -21,7 +21,7 @@ export function completeMask(
       setField(message, mask, create(FieldMaskSchema, { paths }));
       return;
     }
-    sent.paths = sent.paths.map((path) => canonicalPath(changes.message, path));
+    sent.paths = sent.paths.map((path) => canonicalMaskPath(changes.message, path));
     const immutable = sent.paths.find((path) => isHeld(pathHeld, [changes.name, ...path.split(".")]));
     if (immutable !== undefined) violations.addAt([mask.name], `names ${shorten(immutable)}, which ${HELD.path}`);
   };
@@ -41,10 +41,4 @@ export function sentPaths(desc: DescMessage, object: JsonObject): string[] {
     else paths.push(...sentPaths(inner, json).map((path) => `${field.name}.${path}`));
   }
   return paths;
-}
-
-/** What is no path stays as it is: the rules say so later, as they do to Connect clients. */
-function canonicalPath(desc: DescMessage, path: string): string {
-  const fields = fieldsOfPath(desc, path.split("."));
-  return fields === undefined ? path : fields.map((field) => field.name).join(".");
 }

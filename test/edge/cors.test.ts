@@ -57,6 +57,9 @@ describe("an answer", () => {
       expect.arrayContaining([
         "X-Request-Id",
         "X-Total-Count",
+        "Grpc-Status",
+        "Grpc-Message",
+        "Grpc-Status-Details-Bin",
         "Link",
         "ETag",
         "Retry-After",
@@ -90,7 +93,9 @@ describe("a preflight", () => {
     expect(response.status).toBe(204);
     expect(Object.fromEntries(response.headers)).toEqual({
       "access-control-allow-methods": "GET, HEAD, OPTIONS",
-      "access-control-allow-headers": "Authorization, Content-Type, If-None-Match, Last-Event-ID, X-Request-Id",
+      "access-control-allow-headers":
+        "Authorization, Content-Type, If-None-Match, Last-Event-ID, X-Request-Id, " +
+        "Connect-Protocol-Version, Connect-Timeout-Ms, Grpc-Timeout, X-Grpc-Web, X-User-Agent",
       "access-control-max-age": "600",
       vary: "Access-Control-Request-Method, Access-Control-Request-Headers",
     });

@@ -464,3 +464,23 @@ describe("what the stages are told of a request", () => {
     expect(seen?.traceparent).not.toContain("1111111111");
   });
 });
+
+describe("a route with error words of its own", () => {
+  const own: ExchangeRoute = { ...ROUTE, refuse: ({ message }) => new Response(message, { status: 200 }) };
+
+  test("tells its errors so, and is counted and logged by what went wrong, not by what it told", async () => {
+    const { ask, log, samples } = setUp();
+    const answer = await ask(fails(new GatewayError("NOT_FOUND", "There is no such task.")), { route: own });
+    expect(answer.status).toBe(200);
+    expect(await answer.text()).toBe("There is no such task.");
+    expect(answer.headers.get("X-Request-Id")).toMatch(MADE_UP_ID);
+    expect(log()[0]).toMatchObject({ status_code: 404, code: "NOT_FOUND" });
+    expect(samples("gateway_requests_total").map(({ labels }) => labels.status)).toEqual(["404"]);
+  });
+
+  test("answers a problem where it has none", async () => {
+    const { ask } = setUp();
+    const answer = await ask(fails(new Error()), { route: { ...own, refuse: () => undefined } });
+    expect(answer.headers.get("content-type")).toBe("application/problem+json");
+  });
+});

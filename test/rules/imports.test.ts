@@ -12,9 +12,11 @@ const REQUEST = ["context.ts", "errors.ts", "contract", "gen/policy"];
  * of DevMatch: they could serve any contract.
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  // The four stages.
+  // The stages.
   edge: [...REQUEST, "identity", "telemetry"],
   rest: [...REQUEST, "gen/google"],
+  // The transcoder's neighbour, for clients that speak the rpc protocols.
+  rpc: [...REQUEST, "gen/google"],
   services: [...REQUEST, "identity", "upstream", "telemetry", "gen/gateway", "gen/platform", "version.ts"],
   upstream: [...REQUEST, "telemetry", "gen/platform", "gen/grpc"],
   // What they stand on. No stage is in these rows.
@@ -31,9 +33,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // Redis and what is kept in it. It answers to ports, as a runtime does, on any runtime.
   store: ["contract", "errors.ts", "identity", "telemetry", "upstream"],
   "ports.ts": ["store", "telemetry", "upstream"],
-  // The one page that knows all four stages.
+  // The one page that knows all stages.
   "gateway.ts": [
     "config.ts",
+    "context.ts",
+    "contract",
     "edge",
     "errors.ts",
     "gen/gateway",
@@ -41,6 +45,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "identity",
     "ports.ts",
     "rest",
+    "rpc",
     "services",
     "store",
     "telemetry",
@@ -85,7 +90,8 @@ const RUNTIMES: Readonly<Record<string, RegExp>> = {
 };
 
 /** Packages that run anywhere. One that is not here is a runtime's, until somebody has looked. */
-const RUN_ANYWHERE = /^(?:@bufbuild\/protobuf(?:\/(?:reflect|wire|wkt))?|@connectrpc\/connect|hono|jose)$/;
+const RUN_ANYWHERE =
+  /^(?:@bufbuild\/protobuf(?:\/(?:reflect|wire|wkt))?|@connectrpc\/connect(?:\/protocol(?:-connect|-grpc-web)?)?|hono|jose)$/;
 
 interface Import {
   readonly file: string;
@@ -149,9 +155,9 @@ describe("runtimes", () => {
 });
 
 describe("the table itself keeps the design", () => {
-  const STAGES = ["edge", "rest", "services", "upstream"];
+  const STAGES = ["edge", "rest", "rpc", "services", "upstream"];
 
-  test("only gateway.ts knows all four stages", () => {
+  test("only gateway.ts knows all stages", () => {
     const knowsAll = Object.keys(MAY_IMPORT).filter((room) =>
       STAGES.every((stage) => stage === room || MAY_IMPORT[room]?.includes(stage)),
     );
@@ -160,11 +166,11 @@ describe("the table itself keeps the design", () => {
 
   test("no stage knows one before it, and none but services one after it", () => {
     const known = STAGES.map((stage) => MAY_IMPORT[stage]?.filter((each) => STAGES.includes(each)));
-    expect(known).toEqual([[], [], ["upstream"], []]);
+    expect(known).toEqual([[], [], [], ["upstream"], []]);
   });
 
   test("the edge and the transcoder know nothing of DevMatch", () => {
-    for (const stage of ["edge", "rest"]) {
+    for (const stage of ["edge", "rest", "rpc"]) {
       expect(MAY_IMPORT[stage]?.filter((each) => /^gen\/(?:gateway|platform)$/.test(each))).toEqual([]);
     }
   });
