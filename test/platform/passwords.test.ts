@@ -2,7 +2,7 @@ import { scryptSync } from "node:crypto";
 import { expect, test, vi } from "vitest";
 import { createPasswords, defaultScryptCost } from "#platform/users/passwords.ts";
 
-test("the default is OWASP's advice, and stands in the hash with a salt of 16 bytes", async () => {
+test("J-26 the default is OWASP's advice, and stands in the hash with a salt of 16 bytes", async () => {
   const hash = await createPasswords(defaultScryptCost).hash("Correct-horse-1");
   const [, algorithm, parameters, salt, key] = hash.split("$");
   expect([algorithm, parameters]).toEqual(["scrypt", "ln=17,r=8,p=1"]);
@@ -29,7 +29,7 @@ test("a letter is the same however a keyboard composes it", async () => {
   expect(await verify("Cafe\u0301-horse-1", await hash("Caf\u00e9-horse-1"))).toBe(true);
 });
 
-test("without a hash the same work is done, and the answer is no", async () => {
+test("J-27 without a hash the same work is done, and the answer is no", async () => {
   const crypto = await import("node:crypto");
   const scrypt = vi.fn(crypto.scrypt);
   vi.doMock("node:crypto", () => ({ ...crypto, scrypt }));

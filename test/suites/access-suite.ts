@@ -273,7 +273,7 @@ export function accessSuite(target: () => AccessTarget): void {
     describe.each([
       ["query", (request: string, body: unknown) => [`${withQuery(request)}role=ADMIN&sub=usr_admin`, body]],
       ["body", (request: string, body: unknown) => [request, { ...(body as object), role: "ADMIN", sub: "usr_admin" }]],
-    ] as const)("an identity in the %s", (place, plant) => {
+    ] as const)("J-22 an identity in the %s", (place, plant) => {
       const first = [...policies.keys()].map((route) => ROWS.find((row) => row.route === route)!);
       const planted = first
         .filter(({ route }) => place === "query" || takesBody.has(route))

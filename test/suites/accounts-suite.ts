@@ -92,7 +92,7 @@ export function accountsSuite(target: Target): void {
   });
 
   describe("POST /api/v1/auth/login", () => {
-    test("answers 200 with a session of its own for the account", async () => {
+    test("J-16 answers 200 with a session of its own for the account", async () => {
       const person = await register(url(), "DEVELOPER");
       const credentials = { email: person.email, password: person.password };
       const { status, headers, body } = await call(url(), "POST /api/v1/auth/login", { body: credentials });
@@ -106,7 +106,7 @@ export function accountsSuite(target: Target): void {
       expect((await me(url(), person.token)).status, "the older session goes on").toBe(200);
     });
 
-    test("answers the same for a wrong password and for an address nobody has", async () => {
+    test("J-27 answers the same for a wrong password and for an address nobody has", async () => {
       const { email } = await register(url(), "CLIENT");
       const rows = [
         ["the wrong password", { email, password: "Wrong-horse-1" }],

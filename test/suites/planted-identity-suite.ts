@@ -49,7 +49,7 @@ export function plantedIdentitySuite(target: () => PlantedTarget): void {
     for (const service of Object.values(target().scripted)) service.reset();
   });
 
-  describe("what a client plants in its headers is seen by no service:", () => {
+  describe("J-22 what a client plants in its headers is seen by no service:", () => {
     const rows = TODAYS_ROUTES.filter(({ needs }) => needs.length > 0).map((route) => [route.route, route] as const);
     test.each(rows)("%s", async (_name, route) => {
       const { url, scripted } = target();

@@ -202,7 +202,7 @@ export function sessionStoreSuite(
     });
   });
 
-  describe(`${name}: a replay after the grace`, () => {
+  describe(`${name}: J-11 a replay after the grace`, () => {
     test("ends the family: its newest refresh token is worth nothing now", async () => {
       const { clock, store, begin } = await setUp();
       const { sessionId } = await begin();
@@ -289,7 +289,7 @@ export function sessionStoreSuite(
     });
   });
 
-  describe(`${name}: all sessions of a user`, () => {
+  describe(`${name}: J-15 all sessions of a user`, () => {
     test("end together, with their access tokens", async () => {
       const { store, begin, isSessionRevoked } = await setUp();
       const first = await begin();
