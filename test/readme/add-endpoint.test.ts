@@ -9,7 +9,15 @@ import { readmeBlock, readmeBlocks } from "./read-blocks.ts";
 
 const ROOT = process.cwd();
 /** What the steps read or write. */
-const COPIED = ["buf.yaml", "buf.gen.yaml", "package.json", "tsconfig.json", "vitest.config.ts"];
+const COPIED = [
+  "buf.yaml",
+  "buf.gen.yaml",
+  "package.json",
+  "tsconfig.json",
+  "tsconfig.workers.json",
+  "vitest.config.ts",
+  "wrangler.toml",
+];
 const COPIED_FOLDERS = ["proto", "src", "platform", "test", "scripts"];
 
 let copy: string;
