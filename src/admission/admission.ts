@@ -143,13 +143,13 @@ function storeHealth({ now, logger, onRecovery }: StoreHealthOptions) {
       if (failedAtMs === undefined || now() - failedAtMs < RECOVERY_MS) return;
       failedAtMs = undefined;
       onRecovery();
-      logger.log("info", "the store is back: limits and revocations are shared again");
+      logger.log("info", "limits and revocations are decided by the store again");
     },
     failed(error: unknown): void {
       const news = failedAtMs === undefined;
       failedAtMs = now();
       if (!news) return;
-      logger.log("warn", "the store is unusable: limits are counted in this process, writes need a new token", {
+      logger.log("warn", "limits and revocations are decided in this process: the store gave no answer", {
         error: describeError(error),
       });
     },

@@ -92,7 +92,7 @@ export async function startGateway({ env, writeLog = openLog(), shouldShed }: St
   if (redis === undefined)
     logger.log(
       "warn",
-      "sessions and limits are kept in this process: they end with it, and other instances do not know them",
+      "sessions are kept in this process, and so are limits: they end with it, and other instances do not know them",
     );
 
   return {

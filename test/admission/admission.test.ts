@@ -162,8 +162,8 @@ describe("an acquaintance", () => {
 
 describe("the log", () => {
   const said = (lines: readonly Record<string, unknown>[]) => lines.map(({ level, message }) => [level, message]);
-  const GONE = ["warn", "the store is unusable: limits are counted in this process, writes need a new token"];
-  const BACK = ["info", "the store is back: limits and revocations are shared again"];
+  const GONE = ["warn", "limits and revocations are decided in this process: the store gave no answer"];
+  const BACK = ["info", "limits and revocations are decided by the store again"];
 
   test("has a line when the store becomes unusable and one when it is back, not one a request", async () => {
     const { chargeTimes, take, advance, lines } = setUp();
