@@ -40,25 +40,29 @@ export interface AdmissionQuestion {
   readonly acquaintance?: string | undefined;
 }
 
+/** What cannot be said is undefined: a Redis that is full still knows what has been revoked. */
 export interface AdmissionAnswer {
   /** One for each charge, in their order. */
-  readonly standings: readonly Standing[];
+  readonly standings: readonly Standing[] | undefined;
   /** False where no token was asked for. */
-  readonly revoked: boolean;
+  readonly revoked: boolean | undefined;
   /** False where no acquaintance was asked for. */
-  readonly acquainted: boolean;
+  readonly acquainted: boolean | undefined;
+  /** Why something cannot be said; undefined where all can. */
+  readonly trouble: unknown;
 }
 
 /**
- * Limits and revocations, asked in one round trip. One attempt: a store that cannot be reached, or answers what makes no
- * sense, rejects, and whoever asks decides what happens then (admission.ts).
+ * Limits and revocations, asked in one round trip. One attempt: what a store does not answer, or not in a way that makes
+ * sense, is undefined, and whoever asks decides what happens then (admission.ts).
  *
  * All implementations count by the same sliding window (sliding-window.ts). A request that is over one limit has been
  * counted against the others all the same: to undo that would take a second round trip.
  */
 export interface AdmissionStore {
+  /** Never rejects. */
   ask(question: AdmissionQuestion): Promise<AdmissionAnswer>;
-  /** Remembers an acquaintance for ACQUAINTANCE_MS. */
+  /** Remembers an acquaintance for ACQUAINTANCE_MS. Rejects where it cannot. */
   acquaint(acquaintance: string): Promise<void>;
 }
 

@@ -70,7 +70,7 @@ const MAX_MET = 10_000;
 const RECOVERY_MS = 2_000;
 
 /**
- * The policy of a store that may be unusable (reliability.md). While it answers, it decides. Where it does not:
+ * The policy of a store that may be unusable (reliability.md). What it answers counts. What it does not:
  *
  * - limits: this process counts alone, a part of each quota, in bounded memory. A sign-in is limited like that, too.
  * - acquaintances: those that this process has made.
@@ -83,26 +83,32 @@ export function createAdmission(dependencies: AdmissionDependencies): Admission 
   const shareOf = localShares();
   const health = storeHealth({ now, logger, onRecovery: () => local.clear() });
 
-  const without = ({ charges, token, acquaintance }: AdmissionRequest): Admitted => {
-    if (charges.length > 0) metrics.storeFallbacks.labels({ feature: "limits" }).inc();
-    if (token !== undefined) metrics.storeFallbacks.labels({ feature: "revocation" }).inc();
-    const standings = charges.map(({ limit, subject }) => local.charge({ limit: shareOf(limit), subject }));
-    const acquainted = acquaintance !== undefined && met.get(acquaintance) === true;
-    return { standings, token: standingWithoutStore(token, now()), acquainted };
+  const localStandings = (charges: readonly Charge[]): readonly Standing[] => {
+    metrics.storeFallbacks.labels({ feature: "limits" }).inc();
+    return charges.map(({ limit, subject }) => local.charge({ limit: shareOf(limit), subject }));
+  };
+
+  const tokenStanding = (token: TokenToAdmit | undefined, revoked: boolean | undefined): TokenStanding => {
+    if (token === undefined) return "good";
+    if (revoked === undefined) {
+      metrics.storeFallbacks.labels({ feature: "revocation" }).inc();
+      return standingWithoutStore(token, now());
+    }
+    if (!revoked) return "good";
+    seen.seeToken(token.tokenId, token.expiresAtSeconds);
+    return "revoked";
   };
 
   return {
-    async admit(request) {
-      const { token } = request;
-      try {
-        const { standings, revoked, acquainted } = await store.ask(request);
-        health.answered();
-        if (revoked && token !== undefined) seen.seeToken(token.tokenId, token.expiresAtSeconds);
-        return { standings, token: revoked ? "revoked" : "good", acquainted };
-      } catch (error) {
-        health.failed(error);
-        return without(request);
-      }
+    async admit({ charges, token, acquaintance }) {
+      const { standings, revoked, acquainted, trouble } = await store.ask({ charges, token, acquaintance });
+      if (trouble === undefined) health.answered();
+      else health.failed(trouble);
+      return {
+        standings: standings ?? localStandings(charges),
+        token: tokenStanding(token, revoked),
+        acquainted: acquainted ?? (acquaintance !== undefined && met.get(acquaintance) === true),
+      };
     },
 
     acquaint(acquaintance) {
@@ -112,9 +118,9 @@ export function createAdmission(dependencies: AdmissionDependencies): Admission 
   };
 }
 
-function standingWithoutStore(token: TokenToAdmit | undefined, nowMs: number): TokenStanding {
-  if (token === undefined || token.reads) return "good";
-  const ageSeconds = nowMs / 1000 - token.issuedAtSeconds;
+function standingWithoutStore({ reads, issuedAtSeconds }: TokenToAdmit, nowMs: number): TokenStanding {
+  if (reads) return "good";
+  const ageSeconds = nowMs / 1000 - issuedAtSeconds;
   return ageSeconds < TRUSTED_AGE_SECONDS ? "good" : "unknown";
 }
 

@@ -29,7 +29,7 @@ export class MemoryAdmissionStore implements AdmissionStore {
     const standings = charges.map((charge) => this.#limiter.charge(charge));
     const revoked = token !== undefined && (await this.#sessions.isRevoked(token));
     const acquainted = acquaintance !== undefined && this.#acquaintances.get(acquaintance) === true;
-    return { standings, revoked, acquainted };
+    return { standings, revoked, acquainted, trouble: undefined };
   }
 
   async acquaint(acquaintance: string): Promise<void> {

@@ -49,8 +49,14 @@ export class RedisAdmissionStore implements AdmissionStore {
     const revoked = token === undefined ? false : this.#askRevocation(token, batch);
     const acquainted = met === undefined ? false : this.#askExistence(met, batch);
     const time = charges.length > 0 && this.#clock.isDue() ? this.#askTime(batch) : undefined;
-    const [answers, isRevoked, isAcquainted] = await Promise.all([Promise.all(standings), revoked, acquainted, time]);
-    return { standings: answers, revoked: isRevoked, acquainted: isAcquainted };
+    const parts = await Promise.allSettled([Promise.all(standings), revoked, acquainted, time]);
+    const trouble: unknown = parts.find((part) => part.status === "rejected")?.reason;
+    return {
+      standings: answerOf(parts[0]),
+      revoked: answerOf(parts[1]),
+      acquainted: answerOf(parts[2]),
+      trouble,
+    };
   }
 
   async acquaint(acquaintance: string): Promise<void> {
@@ -85,4 +91,8 @@ export class RedisAdmissionStore implements AdmissionStore {
     const askedAtMs = this.#now();
     this.#clock.learn(await batch.add(["TIME"]), askedAtMs, this.#now());
   }
+}
+
+function answerOf<T>(part: PromiseSettledResult<T>): T | undefined {
+  return part.status === "fulfilled" ? part.value : undefined;
 }

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { type AdmissionDependencies, createAdmission, type TokenToAdmit } from "#src/admission/admission.ts";
 import {
   ACQUAINTANCE_MS,
+  type AdmissionAnswer,
   type AdmissionQuestion,
   type AdmissionStore,
   type RateLimit,
@@ -16,10 +17,13 @@ import { parsePrometheusText } from "../telemetry/prometheus-text.ts";
 const LIMIT: RateLimit = { name: "user", quota: 10, windowMs: 60_000 };
 const START_MS = Date.UTC(2030, 0, 2, 3, 4);
 
+const NOTHING = { standings: undefined, revoked: undefined, acquainted: undefined };
+
 /** An admission whose store a test can take away. */
 function setUp() {
   let nowMs = START_MS;
   let broken = false;
+  let missing: Partial<AdmissionAnswer> = {};
   const now = () => nowMs;
   const lines: Record<string, unknown>[] = [];
   const metrics = createGatewayMetrics();
@@ -28,8 +32,8 @@ function setUp() {
   const whole = new MemoryAdmissionStore(now, sessions);
   const store: AdmissionStore = {
     async ask(question: AdmissionQuestion) {
-      if (broken) throw new Error("no answer within 50 ms");
-      return whole.ask(question);
+      if (broken) return { ...NOTHING, trouble: new Error("no answer within 50 ms") };
+      return { ...(await whole.ask(question)), ...missing };
     },
     async acquaint(acquaintance: string) {
       if (broken) throw new Error("no answer within 50 ms");
@@ -66,6 +70,9 @@ function setUp() {
     samples,
     take: (away: boolean) => {
       broken = away;
+    },
+    miss: (parts: Partial<AdmissionAnswer>) => {
+      missing = { ...parts, trouble: new Error("out of memory") };
     },
     advance: (ms: number) => {
       nowMs += ms;
@@ -135,6 +142,28 @@ describe("a token without the store (contract section 7)", () => {
     take(true);
     advance(ageMs);
     expect((await admit({ charges: [], token: tokenOf({ reads }) })).token).toBe(standing);
+  });
+});
+
+describe("what the store does answer counts, though it does not answer all", () => {
+  const old = tokenOf({ issuedAtSeconds: START_MS / 1000 - 3_600 });
+
+  test("a full one cannot count, and still knows what has been revoked", async () => {
+    const { admit, miss, sessions, samples } = setUp();
+    miss({ standings: undefined });
+    const ask = { charges: [{ limit: LIMIT, subject: "me" }], token: old };
+    expect(await admit(ask)).toMatchObject({ standings: [{ limit: { quota: 5 } }], token: "good" });
+    await sessions.revokeToken("t-1", START_MS / 1000 + 60);
+    expect((await admit(ask)).token).toBe("revoked");
+    expect(samples("gateway_store_fallbacks_total")).toEqual([[{ feature: "limits" }, 2]]);
+  });
+
+  test("one that cannot say what has been revoked still counts", async () => {
+    const { admit, miss, samples } = setUp();
+    miss({ revoked: undefined });
+    const ask = { charges: [{ limit: LIMIT, subject: "me" }], token: old };
+    expect(await admit(ask)).toMatchObject({ standings: [{ limit: { quota: 10 } }], token: "unknown" });
+    expect(samples("gateway_store_fallbacks_total")).toEqual([[{ feature: "revocation" }, 1]]);
   });
 });
 

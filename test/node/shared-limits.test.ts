@@ -162,6 +162,8 @@ describeWithRedis("a gateway whose Redis fails", () => {
     await untilReady(redis);
     await redis.run([command]);
     redis.close();
+    // Whatever it can still say counts: it says that this old token has not been revoked.
+    if (command[0] !== "REPLICAOF") expect((await write(await tokenOfAge(3_600))).status).toBe(201);
     const answers = await Promise.all(Array.from({ length: 30 }, () => me(gateway.url, person.token)));
     const counts = countByStatus(answers);
     expect(Object.keys(counts)).toEqual(["200", "429"]);
