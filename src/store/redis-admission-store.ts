@@ -84,7 +84,7 @@ export class RedisAdmissionStore implements AdmissionStore {
   }
 
   async #askRevocation(token: NonNullable<AdmissionQuestion["token"]>, batch: CommandBatch): Promise<boolean> {
-    return readRevocation(await batch.add(revocationCommand(token)), this.#now());
+    return readRevocation(await batch.add(revocationCommand(token)), this.#clock.now());
   }
 
   async #askTime(batch: CommandBatch): Promise<void> {

@@ -1,42 +1,78 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { AdmissionAnswer, RateLimit } from "#src/admission/admission-store.ts";
+import { createTcpRedis, type TcpRedis } from "#src/node/tcp-redis.ts";
 import { createHashSubject } from "#src/store/hashed-subject.ts";
 import { type Redis, type RedisCommand, RedisError, type RedisReply, StoreUnavailable } from "#src/store/redis.ts";
 import { RedisAdmissionStore } from "#src/store/redis-admission-store.ts";
 import { revokedTokenKey } from "#src/store/revocations.ts";
 import type { StoreClock } from "#src/store/store-clock.ts";
-import { limiterSuite } from "../suites/limiter-suite.ts";
-import { describeWithRedis, openRedis, type RedisServer, startRedisServer } from "../support/redis-on-a-socket.ts";
+import { createUpstashRedis } from "#src/store/upstash-redis.ts";
+import { type LimiterUnderTest, limiterSuite } from "../suites/limiter-suite.ts";
+import { describeWithRedis, type RedisServer, startRedisServer } from "../support/redis-server.ts";
+import { untilReady } from "../support/until-ready.ts";
+import { startUpstashShim, type UpstashShim } from "../support/upstash-shim.ts";
 
 const SECRET = "kX7-fake-but-random-looking-bytes-0f9a2c";
 const LIMIT: RateLimit = { name: "test", quota: 50, windowMs: 60_000 };
+
+/** Machines are slow at times, and this is not about time. */
+const timeoutMs = 10_000;
 
 /** A clock that a test sets: the store's own cannot be. */
 function clockOf(now: () => number): StoreClock {
   return { now, isDue: () => false, learn: () => {} };
 }
 
-describeWithRedis("on a Redis", () => {
+async function limiterOn(redis: Redis, now: () => number): Promise<LimiterUnderTest> {
+  const hashSubject = await createHashSubject(SECRET);
+  return {
+    store: new RedisAdmissionStore({ redis, now, hashSubject, clock: clockOf(now) }),
+    async revoke(tokenId, expiresAtSeconds) {
+      await redis.run([["SET", revokedTokenKey(tokenId), expiresAtSeconds * 1000]]);
+    },
+    close: async () => {},
+  };
+}
+
+describeWithRedis("limits in a real Redis", () => {
   let server: RedisServer;
+  let redis: TcpRedis;
   beforeAll(async () => {
     server = await startRedisServer();
+    redis = createTcpRedis({ url: server.url, timeoutMs });
+    await untilReady(redis);
   });
-  afterAll(() => server.stop());
+  afterAll(async () => {
+    redis.close();
+    await server.stop();
+  });
 
-  limiterSuite(async (now) => {
-    const redis = openRedis(server);
-    const hashSubject = await createHashSubject(SECRET);
-    return {
-      store: new RedisAdmissionStore({ redis, now, hashSubject, clock: clockOf(now) }),
-      async revoke(tokenId, expiresAtSeconds) {
-        await redis.run([["SET", revokedTokenKey(tokenId), expiresAtSeconds * 1000]]);
-      },
-      close: async () => redis.close(),
-    };
+  describe("over TCP", () => {
+    limiterSuite((now) => limiterOn(redis, now));
+  });
+
+  describe("over Upstash's REST", () => {
+    let shim: UpstashShim;
+    beforeAll(async () => {
+      await redis.run([["FLUSHALL"]]);
+      shim = await startUpstashShim(server.url);
+    });
+    afterAll(() => shim.stop());
+
+    limiterSuite((now) => limiterOn(createUpstashRedis({ url: shim.url, token: shim.token, fetch, timeoutMs }), now));
+
+    test("an answer that is lost on its way charges once (R-15)", async () => {
+      const upstash = createUpstashRedis({ url: shim.url, token: shim.token, fetch, timeoutMs });
+      const { store } = await limiterOn(upstash, Date.now);
+      const charges = [{ limit: { ...LIMIT, windowMs: 3_600_000 }, subject: "lost" }];
+      await store.ask({ charges });
+      shim.faults.push("lost-reply");
+      expect((await store.ask({ charges })).trouble).toBeInstanceOf(StoreUnavailable);
+      expect((await store.ask({ charges })).standings?.[0]?.remaining).toBe(47);
+    });
   });
 
   test("two instances whose clocks are 90 seconds apart count one user together (R-16, R-24)", async () => {
-    const redis = openRedis(server);
     const hashSubject = await createHashSubject(SECRET);
     const stores = [-90_000, 90_000].map(
       (skewMs) => new RedisAdmissionStore({ redis, now: () => Date.now() + skewMs, hashSubject }),
@@ -51,11 +87,9 @@ describeWithRedis("on a Redis", () => {
       expect(resetInMs).toBeGreaterThan(0);
       expect(resetInMs).toBeLessThanOrEqual(3_600_000);
     }
-    redis.close();
   });
 
   test("no name of anybody stands in Redis, and no key stays for ever", async () => {
-    const redis = openRedis(server);
     const store = new RedisAdmissionStore({ redis, now: Date.now, hashSubject: await createHashSubject(SECRET) });
     await store.ask({ charges: [{ limit: LIMIT, subject: "email somebody@devmatch.example" }] });
     await store.acquaint("email somebody@devmatch.example from 192.0.2.1");
@@ -70,7 +104,6 @@ describeWithRedis("on a Redis", () => {
       const [ttlMs] = await redis.run([["PTTL", key]]);
       expect(ttlMs, key).toBeGreaterThan(0);
     }
-    redis.close();
   });
 });
 
