@@ -165,16 +165,15 @@ interface SignInCharge extends Charge {
  */
 function signInCharges(limits: RateLimits, address: string, account: Account | undefined): readonly SignInCharge[] {
   const ofAddress: SignInCharge = { limit: limits.signIn, subject: address, against: "everybody" };
-  const inAll: SignInCharge = { limit: limits.signInTotal, subject: "", against: "strangers" };
-  if (account === undefined) return [ofAddress, inAll];
+  if (account === undefined) return [ofAddress];
   const { kind, subject } = account;
-  // Who shows a refresh token of ours guesses nothing.
   if (kind === "refreshToken") return [{ limit: limits.account, subject, against: "everybody" }, ofAddress];
   return [
     { limit: limits.account, subject, against: "strangers" },
     { limit: limits.account, subject: acquaintanceOf(subject, address), against: "acquaintances" },
     ofAddress,
-    inAll,
+    // Only what gets as far as a password: anything cheaper would let few addresses use up what is everybody's.
+    { limit: limits.signInTotal, subject: "", against: "strangers" },
   ];
 }
 
