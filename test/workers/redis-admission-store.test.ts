@@ -4,9 +4,8 @@ import { RedisAdmissionStore } from "../../src/store/redis-admission-store.ts";
 import { revokedTokenKey } from "../../src/store/revocations.ts";
 import { createUpstashRedis } from "../../src/store/upstash-redis.ts";
 import { limiterSuite } from "../suites/limiter-suite.ts";
-import type { ProvidedUpstash } from "../support/provided-upstash.ts";
 
-const upstash: ProvidedUpstash | undefined = inject("upstash");
+const upstash = inject("upstash");
 
 describe.runIf(upstash !== undefined)("limits in a real Redis, from workerd", () => {
   const { url = "", token = "" } = upstash ?? {};
