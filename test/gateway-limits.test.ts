@@ -7,6 +7,7 @@ import { loadConfig } from "#src/config.ts";
 import { createGateway } from "#src/gateway.ts";
 import { createAccessTokens } from "#src/identity/access-token.ts";
 import { type Redis, type RedisCommand, type RedisReply, StoreUnavailable } from "#src/store/redis.ts";
+import { createMemoryBreaker } from "#src/upstream/memory-breaker.ts";
 
 const SECRET = "q7Tz!mW2vR9xLp4KdY8sBn3Hf6JcGa1E";
 const NOW_MS = Date.UTC(2030, 0, 2, 3, 4, 5);
@@ -39,6 +40,7 @@ async function setUp(run: Redis["run"] = async (commands) => commands.map(fresh)
     now: () => NOW_MS,
     writeLog: () => {},
     transports: { users, tasks: nobody, recommendation: nobody, orchestrator: nobody },
+    createBreaker: (_service, setup) => createMemoryBreaker(setup),
     fetch: async () => new Response("ok"),
     redis: {
       run(commands) {

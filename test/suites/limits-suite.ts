@@ -229,6 +229,40 @@ export function limitsSuite(target: () => LimitsTarget): void {
     });
   });
 
+  describe("Connect clients", () => {
+    test("have the same limits as those of REST, and read where they stand", async () => {
+      const { token } = await register(target().url, "CLIENT");
+      const rest = () => ask("GET /api/v1/auth/me", newAddress(), { token });
+      const connect = () => ask("POST /gateway.v1.AuthService/GetMe", newAddress(), { token, body: {} });
+      const both = (index: number) => (index % 2 === 0 ? rest() : connect());
+      expect(await times(PER_USER, both)).toEqual(Array(PER_USER).fill(200));
+      const { status, headers, body } = await connect();
+      expect([status, body.code]).toEqual([429, "resource_exhausted"]);
+      expect(headers.get("ratelimit")).toMatch(/^"user";r=0;t=\d+$/);
+      expect(headers.get("retry-after")).toMatch(/^[1-9]\d*$/);
+    });
+
+    test("guess at an account within the same limit", async () => {
+      const body = { email: `nobody-${newAddress()}@devmatch.example`, password: "Wrong-horse-1" };
+      const routes = ["POST /api/v1/auth/login", "POST /gateway.v1.AuthService/Login"];
+      const guess = (index: number) => ask(routes[index % 2]!, newAddress(), { body });
+      expect(await times(PER_ACCOUNT + 2, guess)).toEqual([401, 401, 401, 429, 429]);
+    });
+
+    test("are strangers to an account that they guessed at in vain", async () => {
+      const address = newAddress();
+      const { email } = await register(target().url, "CLIENT");
+      const guess = () => ask("POST /gateway.v1.AuthService/Login", address, login(email, "Wrong-horse-1"));
+      expect(await times(PER_ACCOUNT, guess)).toEqual([401, 401, 429]);
+    });
+
+    test("of an rpc that is none count against their address", async () => {
+      const address = newAddress();
+      const wrong = () => ask("POST /gateway.v1.AuthService/Nothing", address, { body: {} });
+      expect(await times(PER_ADDRESS + 1, wrong)).toEqual([404, 404, 404, 404, 429]);
+    });
+  });
+
   describe("a refresh", () => {
     test("counts against its session", async () => {
       const { refreshToken } = await register(target().url, "CLIENT");
