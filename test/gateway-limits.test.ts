@@ -18,8 +18,8 @@ function fresh([name, ...args]: RedisCommand): RedisReply {
   if (name === "MGET") return args.map(() => null);
   if (name === "EXISTS") return 0;
   if (name === "TIME") return [String(NOW_MS / 1000), "0"];
-  // Of a limit's script: its digest, three keys with their number, then the quota.
-  const quota = Number(args[5]);
+  // Of a limit's script: its digest, two keys with their number, then the quota.
+  const quota = Number(args[4]);
   return [quota - 1, quota];
 }
 

@@ -1,5 +1,5 @@
 /**
- * The sliding window that every limiter here counts by, the one of @upstash/ratelimit. Time is cut into windows by the
+ * The sliding window that every limiter here counts by, the one that @upstash/ratelimit has too. Time is cut into windows by the
  * clock; a subject has what it used in this window, and of the one before a part, the smaller the further this window
  * has come:
  *

@@ -9,9 +9,10 @@ import { CommandBatch } from "./command-batch.ts";
 import type { HashSubject } from "./hashed-subject.ts";
 import { KEY_PREFIX } from "./key-prefix.ts";
 import { type Redis, StoreUnavailable } from "./redis.ts";
-import { type ChargeInRedis, createRedisLimit } from "./redis-limit.ts";
+import { type ChargeInRedis, createRedisLimit, SLIDING_WINDOW } from "./redis-limit.ts";
 import { demandReply, runOne } from "./replies.ts";
 import { readRevocation, revocationCommand } from "./revocations.ts";
+import { createScript, type Script } from "./script.ts";
 import { createStoreClock, type StoreClock } from "./store-clock.ts";
 
 export interface RedisAdmissionStoreOptions {
@@ -29,6 +30,7 @@ export class RedisAdmissionStore implements AdmissionStore {
   readonly #now: () => number;
   readonly #hashSubject: HashSubject;
   readonly #clock: StoreClock;
+  readonly #script: Promise<Script> = createScript(SLIDING_WINDOW);
   /** Made once for each limit, of which there are few. */
   readonly #limits = new Map<RateLimit, ChargeInRedis>();
 
@@ -42,10 +44,11 @@ export class RedisAdmissionStore implements AdmissionStore {
   async ask({ charges, token, acquaintance }: AdmissionQuestion): Promise<AdmissionAnswer> {
     const met = acquaintance === undefined ? undefined : await this.#acquaintanceKey(acquaintance);
     const subjects = await Promise.all(charges.map(({ subject }) => this.#hashSubject(subject)));
+    const script = await this.#script;
     const batch = new CommandBatch(this.#redis);
     // From here on nothing waits before all commands are in the batch.
     const nowMs = this.#clock.now();
-    const standings = charges.map(({ limit }, index) => this.#charging(limit)(subjects[index]!, batch, nowMs));
+    const standings = charges.map(({ limit }, index) => this.#charging(limit, script)(subjects[index]!, batch, nowMs));
     const revoked = token === undefined ? false : this.#askRevocation(token, batch);
     const acquainted = met === undefined ? false : this.#askExistence(met, batch);
     const time = charges.length > 0 && this.#clock.isDue() ? this.#askTime(batch) : undefined;
@@ -74,10 +77,10 @@ export class RedisAdmissionStore implements AdmissionStore {
     return count === 1;
   }
 
-  #charging(limit: RateLimit): ChargeInRedis {
+  #charging(limit: RateLimit, script: Script): ChargeInRedis {
     let charge = this.#limits.get(limit);
     if (charge === undefined) {
-      charge = createRedisLimit(limit);
+      charge = createRedisLimit(limit, script);
       this.#limits.set(limit, charge);
     }
     return charge;
