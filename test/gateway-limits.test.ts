@@ -11,6 +11,7 @@ import { createMemoryBreaker } from "#src/upstream/memory-breaker.ts";
 
 const SECRET = "q7Tz!mW2vR9xLp4KdY8sBn3Hf6JcGa1E";
 const NOW_MS = Date.UTC(2030, 0, 2, 3, 4, 5);
+const PASSWORD = "Correct-horse-1";
 const USER = { userId: "user-1", email: "me@example.com", displayName: "Me", userType: UserType.CLIENT };
 
 /** What Redis answers when nobody has used anything and nothing is revoked. */
@@ -24,12 +25,13 @@ function fresh([name, ...args]: RedisCommand): RedisReply {
 }
 
 /** A gateway whose Redis is counted, and answers as it is told. */
-async function setUp(run: Redis["run"] = async (commands) => commands.map(fresh)) {
+async function setUp(run: Redis["run"] | "none" = async (commands) => commands.map(fresh), env = {}) {
   const trips: string[][] = [];
-  const config = loadConfig({ JWT_SECRET: SECRET }, { protocol: "connect", redisOverTcp: true });
+  const config = loadConfig({ JWT_SECRET: SECRET, ...env }, { protocol: "connect" });
   const users = createRouterTransport(({ service }) => {
     service(UserService, {
-      authenticateUser() {
+      authenticateUser({ password }) {
+        if (password === PASSWORD) return { user: USER };
         throw new ConnectError("wrong password", Code.Unauthenticated);
       },
       getUser: () => ({ user: USER }),
@@ -42,12 +44,15 @@ async function setUp(run: Redis["run"] = async (commands) => commands.map(fresh)
     transports: { users, tasks: nobody, recommendation: nobody, orchestrator: nobody },
     createBreaker: (_service, setup) => createMemoryBreaker(setup),
     fetch: async () => new Response("ok"),
-    redis: {
-      run(commands) {
-        trips.push(commands.map(([name]) => name));
-        return run(commands);
-      },
-    },
+    redis:
+      run === "none"
+        ? undefined
+        : {
+            run(commands) {
+              trips.push(commands.map(([name]) => name));
+              return run(commands);
+            },
+          },
     keepAlive: () => {},
     lifecycle: () => "ready",
     shouldShed: () => false,
@@ -61,10 +66,15 @@ async function setUp(run: Redis["run"] = async (commands) => commands.map(fresh)
     now: () => NOW_MS,
   });
   const token = await tokens.mint({ userId: USER.userId, role: Role.CLIENT, sessionId: "session-1" });
-  const ask = async (request: string, headers: Record<string, string> = {}, body?: string) => {
+  const ask = async (
+    request: string,
+    headers: Record<string, string> = {},
+    body?: string,
+    peerAddress: string | undefined = "192.0.2.1",
+  ) => {
     const [method = "", path = ""] = request.split(" ", 2);
     const init = { method, headers, ...(body !== undefined && { body }) };
-    return gateway.fetch(new Request(`http://gateway.test${path}`, init), { peerAddress: "192.0.2.1" });
+    return gateway.fetch(new Request(`http://gateway.test${path}`, init), { peerAddress });
   };
   return { ask, token, trips };
 }
@@ -122,6 +132,36 @@ test.each(["/health", "/health/live", "/health/ready", "/metrics"])("none for a 
   const { ask, trips } = await setUp();
   expect((await ask(`GET ${path}`)).status).toBe(200);
   expect(trips).toEqual([]);
+});
+
+test("sign-ins are limited in all, and who is known at an address signs in there all the same (J-28)", async () => {
+  // Two for each account: twenty for each address, two hundred in all.
+  const { ask } = await setUp("none", { RATE_LIMIT_LOGIN: "2" });
+  const signIn = (email: string, password: string, address: string) =>
+    ask("POST /api/v1/auth/login", JSON_TYPE, JSON.stringify({ email, password }), address);
+  expect((await signIn(USER.email, PASSWORD, "198.51.100.1")).status).toBe(200);
+  const statuses = [];
+  for (let index = 0; index < 200; index++) {
+    const address = `203.0.113.${Math.floor(index / 20)}`;
+    statuses.push((await signIn(`nobody-${index}@example.com`, "Wrong-horse-1", address)).status);
+  }
+  expect(statuses).toEqual([...Array(199).fill(401), 429]);
+  const refused = await signIn("nobody-200@example.com", "Wrong-horse-1", "203.0.113.200");
+  expect((await refused.json())["violated-policies"]).toEqual(["sign-in-total"]);
+  // Where everybody stands together is nobody's to know.
+  expect(refused.headers.get("ratelimit")).not.toContain("total");
+  expect((await signIn(USER.email, PASSWORD, "198.51.100.2")).status).toBe(429);
+  expect((await signIn(USER.email, PASSWORD, "198.51.100.1")).status).toBe(200);
+});
+
+test("requests whose address nobody knows share one limit", async () => {
+  const { ask } = await setUp("none", { RATE_LIMIT_ANONYMOUS: "3" });
+  const statuses = [];
+  for (const header of ["1", "2", "3", "4"]) {
+    const headers = { "x-forwarded-for": `203.0.113.${header}` };
+    statuses.push((await ask("GET /no/such/route", headers, undefined, "")).status);
+  }
+  expect(statuses).toEqual([404, 404, 404, 429]);
 });
 
 const NONSENSE: readonly (readonly [because: string, run: Redis["run"]])[] = [
