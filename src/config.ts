@@ -1,3 +1,5 @@
+import type { IpNetwork } from "./admission/ip-network.ts";
+import type { RateLimitSettings } from "./admission/rate-limits.ts";
 import { readTokenVariables, type TokenConfig } from "./config/token-variables.ts";
 import { type Environment, VariableReader, wholeUnits } from "./config/variable-reader.ts";
 import type { LogLevel } from "./telemetry/logger.ts";
@@ -42,6 +44,9 @@ export interface Config {
   /** How many calls of one service may be under way at once. */
   readonly upstreamMaxInFlight: number;
   readonly maxBodyBytes: number;
+  readonly rateLimits: RateLimitSettings;
+  /** Node only. From whom forwarding headers count. */
+  readonly trustedProxies: readonly IpNetwork[];
   readonly corsOrigins: readonly string[];
   readonly logLevel: LogLevel;
   /** Undefined: anyone may read /metrics. */
@@ -67,6 +72,8 @@ export interface ConfigDefaults {
   /** Whether the runtime has a client for Redis over TCP. True unless told. */
   readonly redisOverTcp?: boolean;
 }
+
+const MAX_QUOTA = 1_000_000_000;
 
 export { ConfigError } from "./config/variable-reader.ts";
 
@@ -104,6 +111,13 @@ export function loadConfig(env: Environment, defaults: ConfigDefaults): Config {
     breakerMaxOpenMs: wholeUnits(read.duration("CIRCUIT_BREAKER_TIMEOUT", 60, "seconds", 3_600) * 1000),
     upstreamMaxInFlight: read.wholeNumber("UPSTREAM_MAX_IN_FLIGHT", 100, 1, 100_000),
     maxBodyBytes: read.wholeNumber("MAX_BODY_BYTES", 1_048_576, 1, 104_857_600),
+    rateLimits: {
+      windowMs: wholeUnits(read.duration("RATE_LIMIT_WINDOW", 60, "seconds", 86_400) * 1000),
+      requests: read.wholeNumber("RATE_LIMIT_REQUESTS", 1_000, 1, MAX_QUOTA),
+      anonymous: read.wholeNumber("RATE_LIMIT_ANONYMOUS", 100, 1, MAX_QUOTA),
+      login: read.wholeNumber("RATE_LIMIT_LOGIN", 10, 1, MAX_QUOTA),
+    },
+    trustedProxies: read.networks("TRUSTED_PROXIES"),
     corsOrigins: read.origins("CORS_ORIGINS", "http://localhost:3000,http://localhost:5173,http://localhost"),
     logLevel: read.oneOf("LOG_LEVEL", ["debug", "info", "warn", "error"], "info"),
     metricsToken: read.bearerToken("METRICS_TOKEN"),

@@ -25,6 +25,8 @@ export interface RequestContext {
   readonly deadlineAtMs: number;
   /** Undefined where the policy lets anyone in. */
   readonly caller: Caller | undefined;
+  /** Tells the edge that this request's credentials were right, and whose: the address is no stranger any more. */
+  readonly signedIn?: ((email: string) => void) | undefined;
   /** Adds fields to the request's log line. */
   note(fields: Readonly<Record<string, unknown>>): void;
 }

@@ -41,6 +41,8 @@ export interface GatewayErrorOptions {
   readonly violations?: readonly Violation[];
   /** Whole seconds after which another try makes sense; becomes the header Retry-After. */
   readonly retryAfterSeconds?: number;
+  /** The limits that the request is over, by their names: only for RATE_LIMIT_EXCEEDED that we decide ourselves. */
+  readonly violatedPolicies?: readonly string[];
   /** Further headers of the answer, e.g. Allow or WWW-Authenticate. */
   readonly headers?: Readonly<Record<string, string>>;
   /** What happened underneath. It is logged and never shown. */
@@ -59,6 +61,7 @@ export class GatewayError extends Error {
   readonly errorCode: ErrorCode;
   readonly violations: readonly Violation[];
   readonly retryAfterSeconds: number | undefined;
+  readonly violatedPolicies: readonly string[];
   readonly headers: Readonly<Record<string, string>>;
 
   constructor(errorCode: ErrorCode, message: string, options: GatewayErrorOptions = {}) {
@@ -66,6 +69,7 @@ export class GatewayError extends Error {
     this.errorCode = errorCode;
     this.violations = options.violations ?? [];
     this.retryAfterSeconds = options.retryAfterSeconds;
+    this.violatedPolicies = options.violatedPolicies ?? [];
     this.headers = options.headers ?? {};
   }
 

@@ -1,12 +1,17 @@
 import { type Context, Hono } from "hono";
+import { createAdmission } from "./admission/admission.ts";
+import { MemoryAdmissionStore } from "./admission/memory-admission-store.ts";
+import { rateLimitsFrom } from "./admission/rate-limits.ts";
+import { SeenRevocations } from "./admission/seen-revocations.ts";
 import type { Config } from "./config.ts";
 import { demandCaller } from "./context.ts";
 import type { Implementations } from "./contract/implementations.ts";
-import type { RpcPolicy } from "./contract/policy.ts";
 import { createAuthenticate } from "./edge/authenticate.ts";
 import { authorize } from "./edge/authorize.ts";
+import { createClientAddress } from "./edge/client-address.ts";
 import { createCors } from "./edge/cors.ts";
-import { createExchanges, type Exchange, type ExchangeRoute } from "./edge/exchange.ts";
+import { createExchanges, type ExchangeRoute } from "./edge/exchange.ts";
+import { createGuards } from "./edge/guard.ts";
 import { demandMetricsToken } from "./edge/metrics-token.ts";
 import { readBody } from "./edge/read-body.ts";
 import { GatewayError } from "./errors.ts";
@@ -14,11 +19,11 @@ import { AuthService } from "./gen/gateway/v1/auth_pb.ts";
 import { MatchingService } from "./gen/gateway/v1/matching_pb.ts";
 import { TasksService } from "./gen/gateway/v1/tasks_pb.ts";
 import { UsersService } from "./gen/gateway/v1/users_pb.ts";
-import { Access } from "./gen/policy/v1/policy_pb.ts";
 import { createAccessTokens } from "./identity/access-token.ts";
 import { MemorySessionStore } from "./identity/memory-session-store.ts";
 import { createRefreshTokens } from "./identity/refresh-token.ts";
 import { createRemoteKeys } from "./identity/remote-keys.ts";
+import { sessionTimes } from "./identity/session-store.ts";
 import type { Ports } from "./ports.ts";
 import { canonicalPath } from "./rest/canonical-path.ts";
 import { createEndpoint } from "./rest/endpoint.ts";
@@ -33,6 +38,8 @@ import { createMatchingService } from "./services/matching.ts";
 import { createTasksService } from "./services/tasks.ts";
 import { createUsersService } from "./services/users.ts";
 import { guardRedis } from "./store/guarded-redis.ts";
+import { createHashSubject } from "./store/hashed-subject.ts";
+import { RedisAdmissionStore } from "./store/redis-admission-store.ts";
 import { createRedisSessionStore } from "./store/redis-session-store.ts";
 import { NO_ERROR_REPORTS } from "./telemetry/error-reports.ts";
 import { createGatewayMetrics } from "./telemetry/gateway-metrics.ts";
@@ -45,9 +52,19 @@ import { createPresenceClient } from "./upstream/presence-client.ts";
 import { PRESENCE_LABEL, UPSTREAM_SERVICES } from "./upstream/services.ts";
 import { createWatchedBreakers } from "./upstream/watched-breakers.ts";
 
+/** What the runtime knows of a request beside what the request says of itself. */
+export interface RequestOrigin {
+  /** Of the socket's peer. Undefined where nobody knows: such requests share one limit. */
+  readonly peerAddress: string | undefined;
+}
+
 export interface Gateway {
   /** Answers one request. Never rejects. */
-  fetch(request: Request): Response | Promise<Response>;
+  fetch(request: Request, origin: RequestOrigin): Response | Promise<Response>;
+}
+
+interface GatewayEnv {
+  Bindings: RequestOrigin;
 }
 
 /**
@@ -65,9 +82,14 @@ export async function createGateway(config: Config, ports: Ports): Promise<Gatew
   const cors = createCors(config.corsOrigins);
   const redis = ports.redis && guardRedis({ redis: ports.redis, now, metrics, logger });
   const { accessLifetimeSeconds } = config;
-  const sessions = redis
+  const stored = redis
     ? await createRedisSessionStore({ redis, now, accessLifetimeSeconds })
     : new MemorySessionStore({ now, accessLifetimeSeconds });
+  const admissions = redis
+    ? new RedisAdmissionStore({ redis, now, hashSubject: await createHashSubject(config.tokens.secret) })
+    : new MemoryAdmissionStore(now, stored);
+  const seen = new SeenRevocations({ now, ...sessionTimes(accessLifetimeSeconds) });
+  const sessions = seen.watch(stored);
   const { shouldShed, errorReporter = NO_ERROR_REPORTS } = ports;
   const exchanges = createExchanges({ logger, metrics, cors, now, timeoutMs, shouldShed, errorReporter });
 
@@ -107,8 +129,16 @@ export async function createGateway(config: Config, ports: Ports): Promise<Gatew
     now,
   });
   const refreshTokens = await createRefreshTokens(config.tokens);
-  const authenticate = createAuthenticate(accessTokens, sessions);
   const { refreshLifetimeSeconds } = config;
+  const guards = createGuards({
+    authenticate: createAuthenticate(accessTokens),
+    admission: createAdmission({ store: admissions, seen, now, metrics, logger, keepAlive }),
+    seen,
+    limits: rateLimitsFrom(config.rateLimits),
+    clientAddress: createClientAddress(config.trustedProxies),
+    refreshTokens,
+    refusals: metrics.rateLimited,
+  });
 
   const implementations: Implementations = new Map()
     .set(
@@ -119,54 +149,48 @@ export async function createGateway(config: Config, ports: Ports): Promise<Gatew
     .set(TasksService, createTasksService(platform))
     .set(MatchingService, createMatchingService(platform));
 
-  const app = new Hono({ getPath: ({ url }) => canonicalPath(url) });
-
-  /** Who is calling, and may they: as far as the token tells. `selfId` is undefined where it is not known yet. */
-  const admit = async (policy: RpcPolicy, exchange: Exchange, selfId: string | undefined) => {
-    if (policy.access !== Access.SIGNED_IN) return;
-    exchange.caller = await authenticate(exchange.request.headers);
-    authorize(policy, exchange.caller, selfId);
-  };
+  const app = new Hono<GatewayEnv>({ getPath: ({ url }) => canonicalPath(url) });
 
   /** The life of a request to an rpc, in order. Each step refuses by throwing; the exchange turns that into an answer. */
   const serve = (binding: HttpBinding) => {
-    const { policy, template } = binding;
-    const run = exchanges({ label: template.source });
+    const run = exchanges({ label: binding.template.source });
+    const guard = guards.forRpc(binding.rpc, binding.policy);
     const endpoint = createEndpoint(binding, implementations, now);
-    return ({ req }: Context) =>
+    return ({ req, env }: Context<GatewayEnv>) =>
       run(req.raw, async (exchange) => {
-        const { request } = exchange;
+        const { request, lateProblem } = exchange;
         const captured = endpoint.capture(req.path);
-        await admit(policy, exchange, endpoint.selfId(captured));
-        const body = endpoint.readsBody ? await readBody(request, { maxBytes, json: endpoint.readsJson }) : undefined;
-        return endpoint.answer({
-          request,
-          path: req.path,
-          captured,
-          body,
-          context: exchange,
-          lateProblem: exchange.lateProblem,
-        });
+        const read = async () => {
+          const body = endpoint.readsBody ? await readBody(request, { maxBytes, json: endpoint.readsJson }) : undefined;
+          return endpoint.read({ request, captured, body });
+        };
+        const { peerAddress } = env;
+        const message = await guard({ exchange, peerAddress, selfId: endpoint.selfId(captured), read });
+        return endpoint.answer({ request, path: req.path, message, context: exchange, lateProblem });
       });
   };
 
   /** The same for Connect and gRPC-Web clients, whose message, and not the path, says whose thing they want. */
   const serveRpc = (endpoint: RpcEndpoint) => {
-    const { path, policy, refuse } = endpoint;
+    const { rpc, path, policy, refuse } = endpoint;
     const run = exchanges({ label: path, refuse });
-    const beforeMessage: RpcPolicy = { ...policy, selfField: undefined };
-    return ({ req }: Context) =>
+    const guard = guards.forRpc(rpc, { ...policy, selfField: undefined });
+    return ({ req, env }: Context<GatewayEnv>) =>
       run(req.raw, async (exchange) => {
         const { request, lateProblem } = exchange;
-        await admit(beforeMessage, exchange, undefined);
-        const body = await readBody(request, { maxBytes, json: false });
         const demandSelf = (selfId: string | undefined) => authorize(policy, demandCaller(exchange), selfId);
-        const message = endpoint.read({ request, body, demandSelf });
+        const read = async () => {
+          const body = await readBody(request, { maxBytes, json: false });
+          return endpoint.read({ request, body, demandSelf });
+        };
+        const message = await guard({ exchange, peerAddress: env.peerAddress, selfId: undefined, read });
         return endpoint.answer({ request, message, context: exchange, lateProblem });
       });
   };
 
-  // What is not an rpc: probes, metrics. Registered first; no template of the contract overlaps them.
+  // What is not an rpc: probes, metrics. Registered first; no template of the contract overlaps them. Nor are they
+  // limited: who asks for them is the balancer and Prometheus, behind one address with everybody else where a proxy is
+  // not in TRUSTED_PROXIES, and a 429 would take a healthy instance out of service.
   const operation = (route: ExchangeRoute, answer: (request: Request) => Response | Promise<Response>) => {
     const run = exchanges({ ...route, alwaysServed: true });
     app.get(route.label, ({ req }) => run(req.raw, async ({ request }) => answer(request)));
@@ -215,11 +239,14 @@ export async function createGateway(config: Config, ports: Ports): Promise<Gatew
     label: "unmatched",
     refuse: (failure, { url }) => unmatchedRpcResponse(failure, canonicalPath(url)),
   });
-  app.notFound(({ req }) =>
-    unmatched(req.raw, async ({ request }) => {
+  app.notFound(({ req, env }) =>
+    unmatched(req.raw, async (exchange) => {
+      const { request } = exchange;
       const methods = allowedMethods(app, req.path);
+      // Not limited: a page whose preflight is refused reads a network error, and never the 429 that would explain it.
       const preflight = cors.preflight(request, methods);
       if (preflight !== undefined) return preflight;
+      await guards.countStray(exchange, env.peerAddress);
       if (methods.length === 0) throw new GatewayError("NOT_FOUND", "There is no such route.");
       const headers = { Allow: methods.join(", ") };
       if (request.method === "OPTIONS") return new Response(null, { status: 204, headers });
@@ -228,8 +255,8 @@ export async function createGateway(config: Config, ports: Ports): Promise<Gatew
   );
 
   return {
-    async fetch(request) {
-      const response = await app.fetch(request);
+    async fetch(request, origin) {
+      const response = await app.fetch(request, origin);
       exposition.afterRequest();
       return response;
     },

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { parseIpNetwork } from "#src/admission/ip-network.ts";
 import { type Config, ConfigError, loadConfig } from "#src/config.ts";
 import { PEM_PAIRS } from "./support/pem-keys.ts";
 
@@ -51,6 +52,8 @@ test("with nothing but a secret, everything has the contract's default (section 
     breakerMaxOpenMs: 60_000,
     upstreamMaxInFlight: 100,
     maxBodyBytes: 1_048_576,
+    rateLimits: { windowMs: 60_000, requests: 1000, anonymous: 100, login: 10 },
+    trustedProxies: [],
     corsOrigins: ["http://localhost:3000", "http://localhost:5173", "http://localhost"],
     logLevel: "info",
     metricsToken: undefined,
@@ -71,6 +74,9 @@ test("an empty variable is an absent one: that is how compose files unset one", 
     "JWT_ISSUER",
     "JWT_PRIVATE_KEY",
     "JWT_JWKS_URL",
+    "RATE_LIMIT_REQUESTS",
+    "RATE_LIMIT_WINDOW",
+    "TRUSTED_PROXIES",
     "CORS_ORIGINS",
     "METRICS_TOKEN",
   ];
@@ -83,6 +89,9 @@ test("names whose tokens are and for whom", () => {
   const { tokens } = load({ JWT_ISSUER: "https://devmatch.example", JWT_AUDIENCE: "api" });
   expect(tokens).toMatchObject({ issuer: "https://devmatch.example", audience: "api" });
 });
+
+const LIMITS = { windowMs: 60_000, requests: 1000, anonymous: 100, login: 10 };
+const network = (text: string) => parseIpNetwork(text)!;
 
 type GoodRow = readonly [name: string, value: string, expected: Partial<Config>, because: string];
 
@@ -128,6 +137,17 @@ const GOOD_VALUES: readonly GoodRow[] = [
   ["UPSTREAM_MAX_IN_FLIGHT", "100000", { upstreamMaxInFlight: 100_000 }, "the most"],
   ["SHUTDOWN_GRACE", "0", { shutdownGraceMs: 0 }, "no grace"],
   ["SHUTDOWN_GRACE", "2.5", { shutdownGraceMs: 2_500 }, "a fraction"],
+  ["RATE_LIMIT_REQUESTS", "1", { rateLimits: { ...LIMITS, requests: 1 } }, "the least"],
+  ["RATE_LIMIT_ANONYMOUS", "1000000000", { rateLimits: { ...LIMITS, anonymous: 1e9 } }, "the most"],
+  ["RATE_LIMIT_LOGIN", "3", { rateLimits: { ...LIMITS, login: 3 } }, "stricter than we are"],
+  ["RATE_LIMIT_WINDOW", "0.25", { rateLimits: { ...LIMITS, windowMs: 250 } }, "a fraction"],
+  ["TRUSTED_PROXIES", "10.0.0.0/8", { trustedProxies: [network("10.0.0.0/8")] }, "one network"],
+  [
+    "TRUSTED_PROXIES",
+    " 192.0.2.1 , ::1,2001:db8::/32",
+    { trustedProxies: [network("192.0.2.1"), network("::1"), network("2001:db8::/32")] },
+    "addresses and networks, with spaces",
+  ],
   ["MAX_BODY_BYTES", "1", { maxBodyBytes: 1 }, "the least"],
   ["MAX_BODY_BYTES", "104857600", { maxBodyBytes: 104_857_600 }, "the most"],
   ["LOG_LEVEL", "debug", { logLevel: "debug" }, "a level"],
@@ -205,6 +225,16 @@ const BAD_VALUES: readonly BadRow[] = [
   ["UPSTREAM_MAX_IN_FLIGHT", "100001", "no limit at all"],
   ["SHUTDOWN_GRACE", "-1", "below zero"],
   ["SHUTDOWN_GRACE", "601", "more than an orchestrator waits"],
+  ["RATE_LIMIT_REQUESTS", "0", "nobody could do anything"],
+  ["RATE_LIMIT_ANONYMOUS", "-1", "below zero"],
+  ["RATE_LIMIT_LOGIN", "unlimited", "a word"],
+  ["RATE_LIMIT_WINDOW", "0", "no window"],
+  ["RATE_LIMIT_WINDOW", "60s", "a unit"],
+  ["RATE_LIMIT_WINDOW", "86401", "more than a day"],
+  ["TRUSTED_PROXIES", "10.0.0.0/33", "no such network"],
+  ["TRUSTED_PROXIES", "10.0.0.0/8,", "an empty one at the end"],
+  ["TRUSTED_PROXIES", "*", "everybody: that would be nobody's proxy"],
+  ["TRUSTED_PROXIES", "proxy.internal", "a name, which could be anybody tomorrow"],
   ["MAX_BODY_BYTES", "0", "no body at all"],
   ["MAX_BODY_BYTES", "1MB", "a unit"],
   ["MAX_BODY_BYTES", "104857601", "more than memory should hold"],

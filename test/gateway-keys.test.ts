@@ -57,7 +57,8 @@ function setUp(redis?: Redis) {
       const headers: Record<string, string> = body === undefined ? {} : { "Content-Type": "application/json" };
       if (token !== undefined) headers.Authorization = `Bearer ${token}`;
       const init = { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
-      return Promise.resolve(gateway.fetch(new Request(`http://gateway.test${path}`, init)));
+      const request = new Request(`http://gateway.test${path}`, init);
+      return Promise.resolve(gateway.fetch(request, { peerAddress: undefined }));
     };
     return {
       me: async (token: string) => (await ask("GET", "/api/v1/auth/me", undefined, token)).status,

@@ -44,7 +44,8 @@ async function setUp(env: Record<string, string> = {}) {
   });
   const ask = (request: string, init: RequestInit = {}): Promise<Response> => {
     const [method = "", path = ""] = request.split(" ", 2);
-    return Promise.resolve(gateway.fetch(new Request(`http://gateway.test${path}`, { method, ...init })));
+    const sent = new Request(`http://gateway.test${path}`, { method, ...init });
+    return Promise.resolve(gateway.fetch(sent, { peerAddress: "192.0.2.1" }));
   };
   const post = (path: string, body: unknown, headers: Record<string, string> = {}) =>
     ask(`POST ${path}`, { headers: { "Content-Type": "application/json", ...headers }, body: JSON.stringify(body) });

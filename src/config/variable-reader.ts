@@ -1,3 +1,5 @@
+import { type IpNetwork, parseIpNetwork } from "../admission/ip-network.ts";
+
 /** The variables of a process, or of a Worker. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -135,6 +137,14 @@ export class VariableReader {
     const isOrigin = (value: string) => URL.canParse(value) && new URL(value).origin === value && !value.includes("*");
     if (values.every((value) => value === "*" || isOrigin(value))) return values;
     return this.#wrong(name, "must be a comma-separated list of origins such as https://app.example.com", []);
+  }
+
+  /** A comma-separated list of addresses and CIDRs; none unless told. */
+  networks(name: string): readonly IpNetwork[] {
+    const values = this.optionalText(name)?.split(",") ?? [];
+    const networks = values.map((value) => parseIpNetwork(value.trim()));
+    if (networks.every((network) => network !== undefined)) return networks;
+    return this.#wrong(name, "must be a comma-separated list of addresses or CIDRs such as 10.0.0.0/8", []);
   }
 
   optionalSecret(name: string, purpose: string): string | undefined {

@@ -1,11 +1,12 @@
-import { type DescEnum, type DescMethod, type DescService, getOption, hasOption } from "@bufbuild/protobuf";
+import { type DescEnum, type DescMethod, type DescService, getOption, hasOption, ScalarType } from "@bufbuild/protobuf";
 import {
   Access,
   type DataRule,
   DataRuleSchema,
   type Page,
-  type RateClass,
+  RateClass,
   RateClassSchema,
+  type RateSubject,
   Role,
   RoleSchema,
   rpc,
@@ -20,11 +21,19 @@ export interface RpcPolicy {
   readonly selfField: string | undefined;
   readonly data: DataRule;
   readonly rateClass: RateClass;
+  /** Whose account a sign-in is about; set exactly for the class SIGN_IN. */
+  readonly rateSubject: RateSubjectField | undefined;
   /** 200, 201, 202 or 204. */
   readonly successStatus: number;
   readonly partial: boolean;
   readonly page: Page | undefined;
   readonly noStore: boolean;
+}
+
+/** The request field, by its proto name, that tells one account from another, and what stands in it. */
+export interface RateSubjectField {
+  readonly kind: "email" | "refreshToken";
+  readonly field: string;
 }
 
 const SUCCESS_STATUSES: readonly number[] = [200, 201, 202, 204];
@@ -51,6 +60,13 @@ export function policyOf(method: DescMethod): RpcPolicy {
   if (!hasValue(RateClassSchema, policy.rateClass)) {
     throw new PolicyError(method, `names a rate class that is not known: ${policy.rateClass}`);
   }
+  const rateSubject = rateSubjectOf(method, policy.rateSubject);
+  if ((policy.rateClass === RateClass.SIGN_IN) !== (rateSubject !== undefined)) {
+    throw new PolicyError(method, "has one of rate_class SIGN_IN and rate_subject without the other");
+  }
+  if (rateSubject !== undefined && access === Access.SIGNED_IN) {
+    throw new PolicyError(method, "has rate_class SIGN_IN, which is for callers whom nobody knows yet");
+  }
   const successStatus = policy.successStatus === 0 ? 200 : policy.successStatus;
   if (!SUCCESS_STATUSES.includes(successStatus)) {
     throw new PolicyError(method, `has success_status ${successStatus}, not one of ${SUCCESS_STATUSES.join(", ")}`);
@@ -68,11 +84,24 @@ export function policyOf(method: DescMethod): RpcPolicy {
     selfField: selfField === "" ? undefined : selfField,
     data: policy.data,
     rateClass: policy.rateClass,
+    rateSubject,
     successStatus,
     partial: policy.partial,
     page,
     noStore: policy.noStore,
   };
+}
+
+function rateSubjectOf(method: DescMethod, subject: RateSubject | undefined): RateSubjectField | undefined {
+  const chosen = subject?.field;
+  if (chosen?.case === undefined) return undefined;
+  const option = `rate_subject.${chosen.case === "email" ? "email" : "refresh_token"}`;
+  requireField(method, option, chosen.value, "input");
+  const field = method.input.fields.find(({ name }) => name === chosen.value);
+  if (field?.fieldKind !== "scalar" || field.scalar !== ScalarType.STRING) {
+    throw new PolicyError(method, `names ${option} "${chosen.value}", which is no string`);
+  }
+  return { kind: chosen.case, field: chosen.value };
 }
 
 /** An enum of proto3 can have any number; one that this program does not know is a rule that it would not keep. */

@@ -1,7 +1,6 @@
 import type { Caller } from "../context.ts";
-import { authenticationError } from "../errors.ts";
+import { authenticationError, type GatewayError } from "../errors.ts";
 import type { AccessTokens } from "../identity/access-token.ts";
-import type { SessionStore } from "../identity/session-store.ts";
 
 /** Who a request is from. Throws AUTHENTICATION_FAILED; which check failed is for the log only. */
 export type Authenticate = (headers: Headers) => Promise<Caller>;
@@ -9,8 +8,8 @@ export type Authenticate = (headers: Headers) => Promise<Caller>;
 /** RFC 6750, section 2.1; the scheme's letter case does not matter (RFC 9110, section 11.1). */
 const BEARER = /^bearer +([^\s,]+)$/i;
 
-/** Makes the step that turns `Authorization: Bearer …` into a caller. */
-export function createAuthenticate(accessTokens: AccessTokens, sessions: SessionStore): Authenticate {
+/** Makes the step that turns `Authorization: Bearer …` into a caller. Whether it has been revoked, the guard asks. */
+export function createAuthenticate(accessTokens: Pick<AccessTokens, "verify">): Authenticate {
   return async (headers) => {
     const header = headers.get("authorization");
     if (header === null) throw authenticationError("This needs an access token: Authorization: Bearer …");
@@ -18,9 +17,13 @@ export function createAuthenticate(accessTokens: AccessTokens, sessions: Session
     if (token === undefined) throw invalid("not a bearer token");
     const verified = await accessTokens.verify(token);
     if (!verified.ok) throw invalid(verified.problem);
-    if (await sessions.isRevoked(verified.caller)) throw invalid("revoked");
     return verified.caller;
   };
+}
+
+/** Refuses a token that was good once. A client is told no more than of any other. */
+export function revokedTokenError(): GatewayError {
+  return invalid("revoked");
 }
 
 function invalid(reason: string) {

@@ -16,8 +16,12 @@ export interface Exchange extends RequestContext {
   readonly request: Request;
   /** Of the URL, as it came, bounded, without the query: a careless client may have put a token there. */
   readonly path: string;
+  /** Headers that the answer will have, whatever it is. */
+  readonly answerHeaders: Record<string, string>;
   /** Set once the token has been verified. */
   caller: Caller | undefined;
+  /** Set by the guard of a sign-in. */
+  signedIn?: ((email: string) => void) | undefined;
   /** The problem body of an error that comes after the answer's head, which it also logs. */
   readonly lateProblem: (thrown: unknown) => { readonly body: object };
 }
@@ -71,6 +75,7 @@ export function createExchanges(dependencies: ExchangeDependencies): (route: Exc
       path,
       traceparent: newTraceparent(),
       deadlineAtMs: now() + timeoutMs,
+      answerHeaders: {},
       caller: undefined,
       note: (fields) => Object.assign(notes, fields),
       lateProblem: (thrown) => {
@@ -105,6 +110,7 @@ export function createExchanges(dependencies: ExchangeDependencies): (route: Exc
       }
       metrics.activeConnections.add(-1);
       response.headers.set("X-Request-Id", exchange.requestId);
+      for (const [name, value] of Object.entries(exchange.answerHeaders)) response.headers.set(name, value);
       cors.decorate(request, response.headers);
       addSecurityHeaders(response.headers);
 

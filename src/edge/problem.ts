@@ -9,7 +9,8 @@ export interface ProblemRequest {
 
 /** A problem body, RFC 9457, with this API's own members after the standard ones. */
 export interface ProblemBody {
-  readonly type: "about:blank";
+  /** `about:blank` (the status says it all), or a registered type where one fits. */
+  readonly type: "about:blank" | typeof QUOTA_EXCEEDED;
   readonly title: string;
   readonly status: number;
   readonly detail: string;
@@ -20,7 +21,12 @@ export interface ProblemBody {
   readonly request_id: string;
   /** Everything that is wrong with the input; absent when the input is not what is wrong. */
   readonly errors?: readonly Violation[];
+  /** The limits that the request is over; with the type QUOTA_EXCEEDED, whose member it is. */
+  readonly "violated-policies"?: readonly string[];
 }
+
+/** draft-ietf-httpapi-ratelimit-headers, section "Quota Exceeded". */
+const QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded";
 
 /** A problem, ready to be sent. Header names are in lower case. */
 export interface Problem {
@@ -63,6 +69,9 @@ export function problemOf(error: GatewayError, { requestId, instance }: ProblemR
     request_id: requestId,
   };
   const headers = problemHeaders(error);
+  if (error.violatedPolicies.length > 0) {
+    return { status, headers, body: { ...body, type: QUOTA_EXCEEDED, "violated-policies": error.violatedPolicies } };
+  }
   if (error.violations.length === 0) return { status, headers, body };
   const errors = error.violations.map(({ field, message }) => ({ field, message }));
   return { status, headers, body: { ...body, errors } };

@@ -1,9 +1,23 @@
-/** A bounded map whose entries end by themselves. Expired ones are swept when the map is full. */
+interface Entry<V> {
+  readonly value: V;
+  readonly expiresAtMs: number;
+}
+
+/** How often a full map is swept at most. */
+const SWEEP_EVERY_MS = 1_000;
+
+/**
+ * A map that cannot grow beyond a bound and needs no timer: every `set` looks at the two entries set longest ago and
+ * drops them if they have expired, so the map shrinks by itself as fast as it grows. A full one is swept, and then the
+ * oldest goes; but not swept with every `set`, or whoever fills it would make each of them walk through all of it.
+ */
 export class ExpiringMap<V> {
   readonly #now: () => number;
   readonly #maxEntries: number;
-  readonly #entries = new Map<string, { readonly value: V; readonly expiresAtMs: number }>();
+  readonly #entries = new Map<string, Entry<V>>();
+  #sweptAtMs = Number.NEGATIVE_INFINITY;
 
+  /** `now` answers milliseconds since the epoch. */
   constructor(now: () => number, maxEntries: number) {
     this.#now = now;
     this.#maxEntries = maxEntries;
@@ -13,18 +27,16 @@ export class ExpiringMap<V> {
     return this.#entries.size;
   }
 
+  /** Undefined as well for an entry that has expired. */
   get(key: string): V | undefined {
     const entry = this.#entries.get(key);
-    if (entry === undefined) return undefined;
-    if (entry.expiresAtMs > this.#now()) return entry.value;
-    this.#entries.delete(key);
-    return undefined;
+    return entry !== undefined && entry.expiresAtMs > this.#now() ? entry.value : undefined;
   }
 
   set(key: string, value: V, expiresAtMs: number): void {
-    // Deleting first moves the key to the end: the oldest entry is then the one set longest ago.
+    // Deleting first moves the key to the end: what is used stays, what is not becomes the oldest.
     this.#entries.delete(key);
-    if (this.#entries.size >= this.#maxEntries) this.#makeRoom();
+    this.#makeRoom(this.#now());
     this.#entries.set(key, { value, expiresAtMs });
   }
 
@@ -32,11 +44,29 @@ export class ExpiringMap<V> {
     this.#entries.delete(key);
   }
 
-  #makeRoom(): void {
-    const nowMs = this.#now();
-    for (const [key, entry] of this.#entries) if (entry.expiresAtMs <= nowMs) this.#entries.delete(key);
+  clear(): void {
+    this.#entries.clear();
+  }
+
+  #makeRoom(nowMs: number): void {
+    this.#dropExpired(nowMs, 2);
+    if (this.#entries.size < this.#maxEntries) return;
+    if (Math.abs(nowMs - this.#sweptAtMs) >= SWEEP_EVERY_MS) {
+      this.#sweptAtMs = nowMs;
+      for (const [key, { expiresAtMs }] of this.#entries) if (expiresAtMs <= nowMs) this.#entries.delete(key);
+    }
     if (this.#entries.size < this.#maxEntries) return;
     const oldest = this.#entries.keys().next();
     if (!oldest.done) this.#entries.delete(oldest.value);
+  }
+
+  /** Of those set longest ago, as many as are asked for and as far as they have expired. */
+  #dropExpired(nowMs: number, count: number): void {
+    let looked = 0;
+    for (const [key, { expiresAtMs }] of this.#entries) {
+      if (looked === count || expiresAtMs > nowMs) return;
+      this.#entries.delete(key);
+      looked += 1;
+    }
   }
 }

@@ -1,6 +1,6 @@
 import type { Server } from "node:http";
 import { setTimeout } from "node:timers/promises";
-import { createAdaptorServer } from "@hono/node-server";
+import { createAdaptorServer, type Http2Bindings, type HttpBindings } from "@hono/node-server";
 import { loadConfig } from "../config.ts";
 import { createGateway } from "../gateway.ts";
 import type { Lifecycle } from "../ports.ts";
@@ -74,8 +74,8 @@ export async function startGateway({ env, writeLog = openLog(), shouldShed }: St
     lifecycle: () => lifecycle,
     shouldShed: shouldShed ?? overload.shouldShed,
   });
-  const answer = async (request: Request) => {
-    const response = await gateway.fetch(request);
+  const answer = async (request: Request, { incoming }: HttpBindings | Http2Bindings) => {
+    const response = await gateway.fetch(request, { peerAddress: incoming.socket.remoteAddress });
     // So that the client comes back on another connection, to another instance.
     if (lifecycle === "stopping") response.headers.set("Connection", "close");
     return response;
@@ -90,7 +90,10 @@ export async function startGateway({ env, writeLog = openLog(), shouldShed }: St
   lifecycle = "ready";
   logger.log("info", "listening", { url });
   if (redis === undefined)
-    logger.log("warn", "sessions are kept in this process: they end with it, and other instances do not know them");
+    logger.log(
+      "warn",
+      "sessions are kept in this process, and so are limits: they end with it, and other instances do not know them",
+    );
 
   return {
     url,

@@ -8,14 +8,21 @@ import type { HttpBinding } from "./http-binding.ts";
 import { type CapturedValues, pathCapture } from "./path-capture.ts";
 import { compileRenderer } from "./render-response.ts";
 
+/** What a request message is made of. */
+export interface EndpointInput {
+  readonly request: Request;
+  readonly captured: CapturedValues;
+  /** Undefined for an empty one. */
+  readonly body: Uint8Array | undefined;
+}
+
 /** One request to one binding, as far as the edge has let it through. */
 export interface EndpointRequest {
   readonly request: Request;
   /** Canonical (canonical-path.ts). */
   readonly path: string;
-  readonly captured: CapturedValues;
-  /** Undefined for an empty one. */
-  readonly body: Uint8Array | undefined;
+  /** What `read` answered. */
+  readonly message: Message;
   readonly context: RequestContext;
   /** The problem body of an error after a stream's first message, when the status is gone. Called once; logs it. */
   readonly lateProblem: (error: unknown) => { readonly body: object };
@@ -29,7 +36,9 @@ export interface Endpoint {
   capture(path: string): CapturedValues;
   /** The value of the policy's self_field in the path. */
   selfId(captured: CapturedValues): string | undefined;
-  /** Binds and validates the request, calls the implementation, renders what it answers. */
+  /** Binds and validates the request. Throws one VALIDATION_ERROR with everything that is wrong. */
+  read(input: EndpointInput): Message;
+  /** Calls the implementation, renders what it answers. */
   answer(request: EndpointRequest): Promise<Response>;
 }
 
@@ -47,17 +56,19 @@ export function createEndpoint(binding: HttpBinding, implementations: Implementa
     capture: pathCapture(template),
     selfId: (captured) => captured[selfIndex],
 
-    async answer({ request, path, captured, body, context, lateProblem }) {
-      const query = queryOf(request.url);
+    read({ request, captured, body }) {
       const contentType = request.headers.get("content-type") ?? undefined;
-      const message = read({ pathValues: captured, query, body, contentType });
+      return read({ pathValues: captured, query: queryOf(request.url), body, contentType });
+    },
+
+    async answer({ request, path, message, context, lateProblem }) {
       const values = createContextValues().set(requestContextKey, context);
       const remainingMs = () => Math.max(0, context.deadlineAtMs - now());
       const handlerContext = new RestHandlerContext({ method: rpc, request, values, remainingMs });
       const answer = call(message, handlerContext);
       if (rpc.methodKind === "unary") {
         const output = create(rpc.output, await (answer as Promise<MessageInit>));
-        return renderer.unary(output, { path, query }, handlerContext.setHeaders);
+        return renderer.unary(output, { path, query: queryOf(request.url) }, handlerContext.setHeaders);
       }
       const response = await renderer.stream(createEach(rpc.output, answer as AsyncIterable<MessageInit>), {
         accept: request.headers.get("accept"),

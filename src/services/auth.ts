@@ -1,5 +1,5 @@
-import type { ServiceImpl } from "@connectrpc/connect";
-import { type Caller, callerOf } from "../context.ts";
+import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
+import { type Caller, callerOf, requestContextOf } from "../context.ts";
 import { isId } from "../contract/string-formats.ts";
 import { authenticationError, GatewayError } from "../errors.ts";
 import type { AuthService } from "../gen/gateway/v1/auth_pb.ts";
@@ -37,11 +37,13 @@ export function createAuthService(dependencies: AuthDependencies): ServiceImpl<t
       // An account that is made while nobody can be signed in to it would make the client's next try a 409.
       await sessions.demandUsable();
       const { user } = await platform.users.createUser({ email, password, displayName, userType }, context);
+      tellSignedIn(email, context);
       return { session: await signIn(demandAnswer(user, "user"), dependencies) };
     },
 
     async login({ email = "", password = "" }, context) {
       const { user } = await platform.users.authenticateUser({ email, password }, context);
+      tellSignedIn(email, context);
       return { session: await signIn(demandAnswer(user, "user"), dependencies) };
     },
 
@@ -55,6 +57,7 @@ export function createAuthService(dependencies: AuthDependencies): ServiceImpl<t
       switch (rotation.kind) {
         case "rotated":
         case "repeated":
+          tellSignedIn(user.email, context);
           return { session: await tokensFor(user, presented.sessionId, rotation.generation, dependencies) };
         case "replayed":
         case "unknown":
@@ -76,6 +79,11 @@ export function createAuthService(dependencies: AuthDependencies): ServiceImpl<t
       return { user: toPublicUser(demandAnswer(user, "user")) };
     },
   };
+}
+
+/** The edge takes whoever comes from here for no stranger to the account any more. */
+function tellSignedIn(email: string, { values }: Pick<HandlerContext, "values">): void {
+  requestContextOf(values).signedIn?.(email);
 }
 
 /** A sign-in begins a session of its own: an older one is never upgraded. */

@@ -33,6 +33,14 @@ export function createGatewayMetrics() {
       // Half-open before open before closed: what is not well anywhere is what an alert is for.
       "max",
     ),
+    rateLimited: registry.counter("gateway_rate_limited_total", "Requests refused by a limit, by its policy.", [
+      "policy",
+    ]),
+    storeFallbacks: registry.counter(
+      "gateway_store_fallbacks_total",
+      "What was decided without the store, since it was unusable: limits, or a token's revocation.",
+      ["feature"],
+    ),
     registry,
     storeCalls: registry.counter(
       "gateway_store_calls_total",

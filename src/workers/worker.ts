@@ -73,7 +73,7 @@ function refuse(error: unknown): Gateway {
 
 async function answer(request: Request, bindings: Bindings): Promise<Response> {
   gateway ??= await build(bindings).catch(refuse);
-  return gateway.fetch(request);
+  return gateway.fetch(request, { peerAddress: request.headers.get("CF-Connecting-IP") ?? undefined });
 }
 
 export default {

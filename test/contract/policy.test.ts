@@ -24,6 +24,7 @@ function problemOf(policy: Policy | null): string {
 const ANYONE = { access: Access.ANYONE };
 const SIGNED_IN = { access: Access.SIGNED_IN };
 const { CLIENT, DEVELOPER, ADMIN } = Role;
+const emailIn = (field: string) => ({ field: { case: "email" as const, value: field } });
 const PAGE = { limitField: "uint32_value", offsetField: "uint32_value", totalField: "uint32_value", defaultLimit: 50 };
 
 describe("a policy", () => {
@@ -34,6 +35,7 @@ describe("a policy", () => {
       selfField: undefined,
       data: DataRule.UNSPECIFIED,
       rateClass: RateClass.UNSPECIFIED,
+      rateSubject: undefined,
       successStatus: 200,
       partial: false,
       page: undefined,
@@ -47,12 +49,25 @@ describe("a policy", () => {
       roles: [CLIENT, ADMIN],
       selfField: "string_value",
       data: DataRule.TASK_OWNER,
-      rateClass: RateClass.SIGN_IN,
+      rateClass: RateClass.UNSPECIFIED,
       successStatus: 201,
       partial: true,
       noStore: true,
     };
-    expect(policyOf(rpcWith({ ...policy, page: PAGE }))).toEqual({ ...policy, page: expect.objectContaining(PAGE) });
+    expect(policyOf(rpcWith({ ...policy, page: PAGE }))).toEqual({
+      ...policy,
+      rateSubject: undefined,
+      page: expect.objectContaining(PAGE),
+    });
+  });
+
+  test.each([
+    ["email", "email"],
+    ["refreshToken", "refreshToken"],
+  ] as const)("of a sign-in says whose account it is about: %s", (option, kind) => {
+    const rateSubject = { field: { case: option, value: "string_value" } };
+    const policy = policyOf(rpcWith({ ...ANYONE, rateClass: RateClass.SIGN_IN, rateSubject }));
+    expect(policy.rateSubject).toEqual({ kind, field: "string_value" });
   });
 
   test.each([200, 201, 202, 204])("may answer success with %i", (successStatus) => {
@@ -61,7 +76,7 @@ describe("a policy", () => {
 
   test("may let anyone in with a limit, a status and no cache", () => {
     const policy = { ...ANYONE, rateClass: RateClass.SIGN_IN, successStatus: 201, noStore: true };
-    expect(policyOf(rpcWith(policy))).toMatchObject(policy);
+    expect(policyOf(rpcWith({ ...policy, rateSubject: emailIn("string_value") }))).toMatchObject(policy);
   });
 });
 
@@ -91,6 +106,31 @@ const BAD: readonly BadRow[] = [
     "a limit that no code keeps",
     { ...SIGNED_IN, rateClass: 99 as RateClass },
     "names a rate class that is not known: 99",
+  ],
+  [
+    "a sign-in whose account nobody knows",
+    { ...ANYONE, rateClass: RateClass.SIGN_IN },
+    "has one of rate_class SIGN_IN and rate_subject without the other",
+  ],
+  [
+    "an account that nobody counts",
+    { ...ANYONE, rateSubject: emailIn("string_value") },
+    "has one of rate_class SIGN_IN and rate_subject without the other",
+  ],
+  [
+    "a sign-in of somebody who is signed in",
+    { ...SIGNED_IN, rateClass: RateClass.SIGN_IN, rateSubject: emailIn("string_value") },
+    "has rate_class SIGN_IN, which is for callers whom nobody knows yet",
+  ],
+  [
+    "an account in a field that is not there",
+    { ...ANYONE, rateClass: RateClass.SIGN_IN, rateSubject: emailIn("nothing") },
+    'names rate_subject.email "nothing", which is no field of transcoder.v1.Everything',
+  ],
+  [
+    "an account in a field that is no text",
+    { ...ANYONE, rateClass: RateClass.SIGN_IN, rateSubject: emailIn("uint32_value") },
+    'names rate_subject.email "uint32_value", which is no string',
   ],
   [
     "a status that is no success",

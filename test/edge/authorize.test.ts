@@ -12,6 +12,7 @@ function policy(changes: Partial<RpcPolicy>): RpcPolicy {
     selfField: undefined,
     data: DataRule.UNSPECIFIED,
     rateClass: RateClass.UNSPECIFIED,
+    rateSubject: undefined,
     successStatus: 200,
     partial: false,
     page: undefined,

@@ -48,8 +48,7 @@ function libraryApp(): Hono {
       endpoint.answer({
         request: req.raw,
         path: req.path,
-        captured: endpoint.capture(req.path),
-        body: undefined,
+        message: endpoint.read({ request: req.raw, captured: endpoint.capture(req.path), body: undefined }),
         context: { requestId: "r", traceparent: undefined, deadlineAtMs: 4_000, caller: undefined, note: () => {} },
         lateProblem: () => ({ body: {} }),
       });

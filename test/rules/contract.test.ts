@@ -69,6 +69,8 @@ interface Route {
   readonly answers?: string;
   /** The strict limit of sign-in. */
   readonly limit?: "SIGN_IN";
+  /** What tells the account of a sign-in. */
+  readonly account?: string;
   readonly noStore?: true;
 }
 
@@ -77,15 +79,15 @@ const ROUTES: Readonly<Record<string, readonly [rpc: string, route: Route]>> = {
   // 1 to 5
   "POST /api/v1/auth/register": [
     "AuthService.Register",
-    { access: "ANYONE", limit: "SIGN_IN", status: 201, body: "*", answers: "session", noStore: true },
+    { access: "ANYONE", limit: "SIGN_IN", account: "email", status: 201, body: "*", answers: "session", noStore: true },
   ],
   "POST /api/v1/auth/login": [
     "AuthService.Login",
-    { access: "ANYONE", limit: "SIGN_IN", body: "*", answers: "session", noStore: true },
+    { access: "ANYONE", limit: "SIGN_IN", account: "email", body: "*", answers: "session", noStore: true },
   ],
   "POST /api/v1/auth/refresh": [
     "AuthService.Refresh",
-    { access: "ANYONE", limit: "SIGN_IN", body: "*", answers: "session", noStore: true },
+    { access: "ANYONE", limit: "SIGN_IN", account: "refresh_token", body: "*", answers: "session", noStore: true },
   ],
   "POST /api/v1/auth/logout": ["AuthService.Logout", { body: "*", noStore: true }],
   "GET /api/v1/auth/me": ["AuthService.GetMe", { answers: "user" }],
@@ -132,6 +134,7 @@ describe("the routes that the contract's annotations make", () => {
         ...(body.kind !== "none" && { body: body.kind === "field" ? body.field.name : "*" }),
         ...(responseField !== undefined && { answers: responseField.name }),
         ...(policy.rateClass !== RateClass.UNSPECIFIED && { limit: nameOf(RateClassSchema, policy.rateClass) }),
+        ...(policy.rateSubject !== undefined && { account: policy.rateSubject.field }),
         ...(policy.noStore && { noStore: true }),
       };
       return [`${method} ${template.source}`, [`${rpc.parent.name}.${rpc.name}`, route]] as const;

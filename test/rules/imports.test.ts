@@ -13,7 +13,7 @@ const REQUEST = ["context.ts", "errors.ts", "contract", "gen/policy"];
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // The stages.
-  edge: [...REQUEST, "identity", "telemetry"],
+  edge: [...REQUEST, "admission", "identity", "telemetry"],
   rest: [...REQUEST, "gen/google"],
   // The transcoder's neighbour, for clients that speak the rpc protocols.
   rpc: [...REQUEST, "gen/google"],
@@ -22,19 +22,21 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // What they stand on. No stage is in these rows.
   telemetry: ["version.ts"],
   contract: ["errors.ts", "gen/policy", "gen/google"],
+  admission: ["identity", "telemetry"],
   // A key that cannot be used is a mistake of configuration, and nobody knows before it is imported.
   identity: ["config", "context.ts", "contract", "gen/policy"],
   "context.ts": ["errors.ts", "gen/policy"],
   "errors.ts": [],
   "version.ts": [],
   // What the outside tells the gateway: of upstream, the list of services and no call.
-  "config.ts": ["config", "telemetry", "upstream"],
-  config: [],
+  "config.ts": ["admission", "config", "telemetry", "upstream"],
+  config: ["admission"],
   // Redis and what is kept in it. It answers to ports, as a runtime does, on any runtime.
-  store: ["contract", "errors.ts", "identity", "telemetry", "upstream"],
+  store: ["admission", "contract", "errors.ts", "identity", "telemetry", "upstream"],
   "ports.ts": ["store", "telemetry", "upstream"],
   // The one page that knows all stages.
   "gateway.ts": [
+    "admission",
     "config.ts",
     "context.ts",
     "contract",

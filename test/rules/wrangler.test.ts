@@ -13,7 +13,7 @@ const DEPLOYED = ["staging", "production"] as const;
 const text = readTracked("wrangler.toml");
 
 /** What a process has and a Worker has not. */
-const NODE_ONLY = ["GATEWAY_HOST", "GATEWAY_PORT", "REDIS_URL", "SHUTDOWN_DELAY", "SHUTDOWN_GRACE"];
+const NODE_ONLY = ["GATEWAY_HOST", "GATEWAY_PORT", "REDIS_URL", "SHUTDOWN_DELAY", "SHUTDOWN_GRACE", "TRUSTED_PROXIES"];
 
 /** `# NAME = "default"` */
 const documented = new Map([...text.matchAll(/^# ([A-Z_]+) = "(.*)"$/gm)].map(([, name, value]) => [name!, value!]));

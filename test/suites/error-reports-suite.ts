@@ -96,7 +96,8 @@ export function errorReportsSuite({ runtime }: ErrorReportsTarget): void {
     });
     const ask = async (request: string, init: RequestInit = {}) => {
       const [method = "", path = ""] = request.split(" ", 2);
-      return gateway.fetch(new Request(`http://gateway.test${path}`, { method, ...init }));
+      const sent = new Request(`http://gateway.test${path}`, { method, ...init });
+      return gateway.fetch(sent, { peerAddress: undefined });
     };
     return { ask, lines };
   }

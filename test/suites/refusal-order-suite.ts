@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from "vitest";
-import { call, type Person, register } from "../support/gateway-under-test.ts";
+import { type CallOptions, call, type Person, register } from "../support/gateway-under-test.ts";
 import {
   ACCESS_DENIED,
   expectRefusal,
@@ -7,6 +7,7 @@ import {
   METHOD_NOT_ALLOWED,
   NOT_FOUND,
   NOT_JSON,
+  OVER_LIMIT,
   type Refusal,
   TOO_LARGE,
   UNAUTHENTICATED,
@@ -262,16 +263,19 @@ const ROWS: readonly Row[] = [
   },
 ];
 
+async function createOrderWorld(url: string): Promise<OrderWorld> {
+  const common = await createWorld(url);
+  const [stranger, completed] = await Promise.all([register(url, "CLIENT"), newTask(url, common.client)]);
+  const body = { status: "COMPLETED" };
+  await call(url, `PUT /api/v1/tasks/${completed}`, { token: common.client.token, body });
+  return { ...common, stranger, completed };
+}
+
 /** The order of refusals, pair by pair. */
 export function refusalOrderSuite(target: Target): void {
   let world: OrderWorld;
   beforeAll(async () => {
-    const { url } = target();
-    const common = await createWorld(url);
-    const [stranger, completed] = await Promise.all([register(url, "CLIENT"), newTask(url, common.client)]);
-    const body = { status: "COMPLETED" };
-    await call(url, `PUT /api/v1/tasks/${completed}`, { token: common.client.token, body });
-    world = { ...common, stranger, completed };
+    world = await createOrderWorld(target().url);
   });
 
   test.each(ROWS.map((row) => [...row.wrong, row] as const))("%s comes before: %s", async (_first, _then, row) => {
@@ -285,4 +289,37 @@ export function refusalOrderSuite(target: Target): void {
     const { body } = await call(url, `GET /api/v1/tasks/${taskId}`, { token: client.token });
     expect(body).toMatchObject({ ...taskBody(), status: "OPEN" });
   });
+}
+
+/** What the gateway of the next suite must be told: enough for the suite to set itself up, and a window of a day. */
+export const TIGHT_LIMITS: Readonly<Record<string, string>> = {
+  RATE_LIMIT_REQUESTS: "30",
+  RATE_LIMIT_ANONYMOUS: "30",
+  RATE_LIMIT_LOGIN: "3",
+  RATE_LIMIT_WINDOW: "86400",
+};
+
+/** Beyond its limit every one of these requests is refused for that and nothing else, whatever is wrong with it. */
+export function overLimitSuite(target: Target): void {
+  let world: OrderWorld;
+  beforeAll(async () => {
+    const { url } = target();
+    world = await createOrderWorld(url);
+    const untilRefused = async (request: string, options: CallOptions) => {
+      for (let sent = 0; (await call(url, request, options)).status !== 429; sent += 1) expect(sent).toBeLessThan(100);
+    };
+    for (const { token } of [world.client, world.developer, world.stranger]) {
+      await untilRefused("GET /api/v1/auth/me", { token });
+    }
+    await untilRefused("GET /api/v1/nothing", {});
+    await untilRefused("POST /api/v1/auth/login", { body: "{" });
+  });
+
+  test.each(ROWS.map((row) => [row.wrong.join(" and "), row] as const))(
+    "the limit comes before: %s",
+    async (_, row) => {
+      const { request, token, body, headers = {} } = row;
+      await expectRefusal(target().url, request(world), { token: token?.(world), body, headers }, OVER_LIMIT);
+    },
+  );
 }

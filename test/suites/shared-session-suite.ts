@@ -1,7 +1,8 @@
 import { setTimeout as wait } from "node:timers/promises";
-import { beforeEach, expect, test } from "vitest";
+import { beforeAll, beforeEach, expect, test } from "vitest";
 import { type Answer, call, type Person, register } from "../support/gateway-under-test.ts";
 import type { SharedGateways } from "../support/shared-gateways.ts";
+import { UNLIMITED } from "../support/unlimited.ts";
 import type { Fault, UpstashShim } from "../support/upstash-shim.ts";
 
 const refresh = (url: string, refreshToken: string) =>
@@ -72,8 +73,16 @@ export function lostReplySuite(target: () => { readonly gateways: SharedGateways
   const untilBreakersAreClosed = async () => {
     bystander ??= await register(urls()[0], "CLIENT");
     const { token } = bystander;
-    for (const url of urls()) await persistently(() => call(url, "GET /api/v1/auth/me", { token }));
+    for (const url of urls()) {
+      // While it cannot ask the store, a gateway has half of the limit, and says so.
+      const limit = async () => (await call(url, "GET /api/v1/auth/me", { token })).headers.get("x-ratelimit-limit");
+      while ((await limit()) !== UNLIMITED.RATE_LIMIT_REQUESTS) await wait(100);
+    }
   };
+  beforeAll(() => {
+    // Limits and acquaintances are asked for by every request, and their faults are nobody's 503.
+    target().shim.isFaulty = (body) => !/:(?:limit|met):/.test(body);
+  });
   beforeEach(untilBreakersAreClosed);
 
   /** What comes of a call while the next requests to the store go wrong so. */
@@ -154,8 +163,7 @@ export function lostReplySuite(target: () => { readonly gateways: SharedGateways
     for (const fault of ["lost", "lost-reply"] as const) {
       const person = await register(there, "CLIENT");
       const logout = (url: string) => call(url, "POST /api/v1/auth/logout", { token: person.token });
-      // The first request asks whether the token has been revoked.
-      expect((await withFaults(["none", fault], () => logout(here))).status).toBe(503);
+      expect((await withFaults([fault], () => logout(here))).status).toBe(503);
       // Where the first one ran and only its reply was lost, the token has ended already.
       expect((await logout(there)).status).toBe(fault === "lost" ? 200 : 401);
       expect(await me(there, person.token)).toBe(401);

@@ -22,6 +22,11 @@ export const CONFLICT: Refusal = { status: 409, code: "ALREADY_EXISTS" };
 export const TOO_LARGE: Refusal = { status: 413, code: "PAYLOAD_TOO_LARGE" };
 export const NOT_JSON: Refusal = { status: 415, code: "UNSUPPORTED_MEDIA_TYPE" };
 
+export const OVER_LIMIT: Refusal = { status: 429, code: "RATE_LIMIT_EXCEEDED" };
+
+/** The problem type that draft-ietf-httpapi-ratelimit-headers registers. */
+const QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded";
+
 /** The status phrases of RFC 9110. */
 const PHRASES: Readonly<Record<number, string>> = {
   400: "Bad Request",
@@ -64,7 +69,7 @@ export function expectProblem(url: string, request: string, { status, headers, b
   const path = request.slice(request.indexOf(" ") + 1);
   expect(headers.get("content-type"), request).toBe("application/problem+json");
   expect(body, request).toEqual({
-    type: "about:blank",
+    type: body["violated-policies"] === undefined ? "about:blank" : QUOTA_EXCEEDED,
     title: PHRASES[status],
     status,
     detail: expect.stringMatching(/\S/),
@@ -73,10 +78,12 @@ export function expectProblem(url: string, request: string, { status, headers, b
     message: body.detail,
     request_id: headers.get("x-request-id"),
     ...(body.code === "VALIDATION_ERROR" && { errors: expect.any(Array) }),
+    ...(body["violated-policies"] !== undefined && { "violated-policies": expect.any(Array) }),
   });
   for (const error of body.errors ?? []) {
     expect(error, request).toEqual({ field: expect.any(String), message: expect.stringMatching(/\S/) });
   }
   if (status === 401) expect(headers.get("www-authenticate"), request).toMatch(/^Bearer( |$)/);
+  if (status === 429) expect(headers.get("retry-after"), request).toMatch(/^[1-9]\d*$/);
   if (status === 405) expect(headers.get("allow"), request).toMatch(/\bOPTIONS\b/);
 }

@@ -13,6 +13,8 @@ export interface UpstashShim {
   readonly token: string;
   /** What becomes of the next requests, one each; beyond them all is well. */
   readonly faults: Fault[];
+  /** Which requests the faults are for, by their bodies: all, unless a test says otherwise. */
+  isFaulty: (body: string) => boolean;
   stop(): Promise<void>;
 }
 
@@ -31,9 +33,11 @@ export async function startUpstashShim(redisUrl: string): Promise<UpstashShim> {
   const token = "shim-token-that-is-no-secret";
   const faults: Fault[] = [];
 
-  const answer = async (request: IncomingMessage): Promise<Answer> => {
+  const shim = { faults, token, isFaulty: (_body: string) => true };
+
+  const answer = async (request: IncomingMessage, text: string): Promise<Answer> => {
     if (request.headers.authorization !== `Bearer ${token}`) return { status: 401, body: { error: "Unauthorized" } };
-    const body: unknown = JSON.parse(await readAll(request));
+    const body: unknown = JSON.parse(text);
     const encode = request.headers["upstash-encoding"] === "base64" ? toBase64 : (value: unknown) => value;
     if (request.url === "/pipeline") {
       const commands = body as (string | number)[][];
@@ -47,25 +51,27 @@ export async function startUpstashShim(redisUrl: string): Promise<UpstashShim> {
   };
 
   const serve = async (request: IncomingMessage, response: ServerResponse) => {
-    const fault = faults.shift() ?? "none";
+    const text = await readAll(request).catch(() => "");
+    const fault = (shim.isFaulty(text) && faults.shift()) || "none";
     if (fault === "lost") return response.destroy();
-    const { status, body } = await answer(request).catch(() => ({ status: 400, body: { error: "ERR bad request" } }));
+    const { status, body } = await answer(request, text).catch(() => ({
+      status: 400,
+      body: { error: "ERR bad request" },
+    }));
     if (fault === "lost-reply") return response.destroy();
     response.writeHead(status, { "Content-Type": "application/json" }).end(JSON.stringify(body));
   };
   const server = createServer((request, response) => void serve(request, response));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
 
-  return {
+  return Object.assign(shim, {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    token,
-    faults,
     async stop() {
       redis.disconnect();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },
-  };
+  });
 }
 
 async function runOne(redis: Redis, [name, ...args]: (string | number)[], encode: (value: unknown) => unknown) {

@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file policy/v1/policy.proto.
  */
 export const file_policy_v1_policy: GenFile = /*@__PURE__*/
-  fileDesc("ChZwb2xpY3kvdjEvcG9saWN5LnByb3RvEglwb2xpY3kudjEihgIKBlBvbGljeRIhCgZhY2Nlc3MYASABKA4yES5wb2xpY3kudjEuQWNjZXNzEh4KBXJvbGVzGAIgAygOMg8ucG9saWN5LnYxLlJvbGUSEgoKc2VsZl9maWVsZBgDIAEoCRIhCgRkYXRhGAQgASgOMhMucG9saWN5LnYxLkRhdGFSdWxlEigKCnJhdGVfY2xhc3MYBSABKA4yFC5wb2xpY3kudjEuUmF0ZUNsYXNzEhYKDnN1Y2Nlc3Nfc3RhdHVzGAYgASgNEg8KB3BhcnRpYWwYByABKAgSHQoEcGFnZRgIIAEoCzIPLnBvbGljeS52MS5QYWdlEhAKCG5vX3N0b3JlGAkgASgIIl0KBFBhZ2USEwoLbGltaXRfZmllbGQYASABKAkSFAoMb2Zmc2V0X2ZpZWxkGAIgASgJEhMKC3RvdGFsX2ZpZWxkGAMgASgJEhUKDWRlZmF1bHRfbGltaXQYBCABKA0iPAoKQ2FsbFBvbGljeRISCgp0aW1lb3V0X21zGAEgASgNEhoKEmNoZWNrc19jcmVkZW50aWFscxgCIAEoCCKbAwoKRmllbGRSdWxlcxIQCghyZXF1aXJlZBgBIAEoCBIKCgJpZBgCIAEoCBIRCglub3RfYmxhbmsYAyABKAgSFAoHbWluX2xlbhgEIAEoBEgAiAEBEhQKB21heF9sZW4YBSABKARIAYgBARIPCgdwYXR0ZXJuGAYgASgJEhcKD3BhdHRlcm5fbWVzc2FnZRgHIAEoCRINCgVlbWFpbBgIIAEoCBIQCghodHRwX3VybBgJIAEoCBIPCgJndBgKIAEoAUgCiAEBEhAKA2d0ZRgLIAEoAUgDiAEBEg8KAmx0GAwgASgBSASIAQESEAoDbHRlGA0gASgBSAWIAQESCgoCaW4YDiADKAkSFgoJbWluX2l0ZW1zGA8gASgESAaIAQESFgoJbWF4X2l0ZW1zGBAgASgESAeIAQESEQoJc3BlY2lmaWVkGBEgASgIQgoKCF9taW5fbGVuQgoKCF9tYXhfbGVuQgUKA19ndEIGCgRfZ3RlQgUKA19sdEIGCgRfbHRlQgwKCl9taW5faXRlbXNCDAoKX21heF9pdGVtcyItCgxNZXNzYWdlUnVsZXMSHQoEbGVzcxgBIAMoCzIPLnBvbGljeS52MS5MZXNzIicKBExlc3MSDgoGbGVzc2VyGAEgASgJEg8KB2dyZWF0ZXIYAiABKAkiGwoKVmFsdWVOYW1lcxINCgVhbGlhcxgBIAMoCSpJCgZBY2Nlc3MSFgoSQUNDRVNTX1VOU1BFQ0lGSUVEEAASEQoNQUNDRVNTX0FOWU9ORRABEhQKEEFDQ0VTU19TSUdORURfSU4QAipRCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABIPCgtST0xFX0NMSUVOVBABEhIKDlJPTEVfREVWRUxPUEVSEAISDgoKUk9MRV9BRE1JThADKnMKCERhdGFSdWxlEhkKFURBVEFfUlVMRV9VTlNQRUNJRklFRBAAEhgKFERBVEFfUlVMRV9UQVNLX09XTkVSEAESGQoVREFUQV9SVUxFX1RBU0tfUkVBREVSEAISFwoTREFUQV9SVUxFX1RBU0tfTElTVBADKj8KCVJhdGVDbGFzcxIaChZSQVRFX0NMQVNTX1VOU1BFQ0lGSUVEEAASFgoSUkFURV9DTEFTU19TSUdOX0lOEAE6RQoDcnBjEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMY0YYDIAEoCzIRLnBvbGljeS52MS5Qb2xpY3lSA3JwYzpLCgRjYWxsEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMY0oYDIAEoCzIVLnBvbGljeS52MS5DYWxsUG9saWN5UgRjYWxsOkwKBWZpZWxkEh0uZ29vZ2xlLnByb3RvYnVmLkZpZWxkT3B0aW9ucxjThgMgASgLMhUucG9saWN5LnYxLkZpZWxkUnVsZXNSBWZpZWxkOlAKBXZhbHVlEiEuZ29vZ2xlLnByb3RvYnVmLkVudW1WYWx1ZU9wdGlvbnMY1YYDIAEoCzIVLnBvbGljeS52MS5WYWx1ZU5hbWVzUgV2YWx1ZTpUCgdtZXNzYWdlEh8uZ29vZ2xlLnByb3RvYnVmLk1lc3NhZ2VPcHRpb25zGNSGAyABKAsyFy5wb2xpY3kudjEuTWVzc2FnZVJ1bGVzUgdtZXNzYWdlYgZwcm90bzM", [file_google_protobuf_descriptor]);
+  fileDesc("ChZwb2xpY3kvdjEvcG9saWN5LnByb3RvEglwb2xpY3kudjEitAIKBlBvbGljeRIhCgZhY2Nlc3MYASABKA4yES5wb2xpY3kudjEuQWNjZXNzEh4KBXJvbGVzGAIgAygOMg8ucG9saWN5LnYxLlJvbGUSEgoKc2VsZl9maWVsZBgDIAEoCRIhCgRkYXRhGAQgASgOMhMucG9saWN5LnYxLkRhdGFSdWxlEigKCnJhdGVfY2xhc3MYBSABKA4yFC5wb2xpY3kudjEuUmF0ZUNsYXNzEhYKDnN1Y2Nlc3Nfc3RhdHVzGAYgASgNEg8KB3BhcnRpYWwYByABKAgSHQoEcGFnZRgIIAEoCzIPLnBvbGljeS52MS5QYWdlEhAKCG5vX3N0b3JlGAkgASgIEiwKDHJhdGVfc3ViamVjdBgKIAEoCzIWLnBvbGljeS52MS5SYXRlU3ViamVjdCJACgtSYXRlU3ViamVjdBIPCgVlbWFpbBgBIAEoCUgAEhcKDXJlZnJlc2hfdG9rZW4YAiABKAlIAEIHCgVmaWVsZCJdCgRQYWdlEhMKC2xpbWl0X2ZpZWxkGAEgASgJEhQKDG9mZnNldF9maWVsZBgCIAEoCRITCgt0b3RhbF9maWVsZBgDIAEoCRIVCg1kZWZhdWx0X2xpbWl0GAQgASgNIjwKCkNhbGxQb2xpY3kSEgoKdGltZW91dF9tcxgBIAEoDRIaChJjaGVja3NfY3JlZGVudGlhbHMYAiABKAgimwMKCkZpZWxkUnVsZXMSEAoIcmVxdWlyZWQYASABKAgSCgoCaWQYAiABKAgSEQoJbm90X2JsYW5rGAMgASgIEhQKB21pbl9sZW4YBCABKARIAIgBARIUCgdtYXhfbGVuGAUgASgESAGIAQESDwoHcGF0dGVybhgGIAEoCRIXCg9wYXR0ZXJuX21lc3NhZ2UYByABKAkSDQoFZW1haWwYCCABKAgSEAoIaHR0cF91cmwYCSABKAgSDwoCZ3QYCiABKAFIAogBARIQCgNndGUYCyABKAFIA4gBARIPCgJsdBgMIAEoAUgEiAEBEhAKA2x0ZRgNIAEoAUgFiAEBEgoKAmluGA4gAygJEhYKCW1pbl9pdGVtcxgPIAEoBEgGiAEBEhYKCW1heF9pdGVtcxgQIAEoBEgHiAEBEhEKCXNwZWNpZmllZBgRIAEoCEIKCghfbWluX2xlbkIKCghfbWF4X2xlbkIFCgNfZ3RCBgoEX2d0ZUIFCgNfbHRCBgoEX2x0ZUIMCgpfbWluX2l0ZW1zQgwKCl9tYXhfaXRlbXMiLQoMTWVzc2FnZVJ1bGVzEh0KBGxlc3MYASADKAsyDy5wb2xpY3kudjEuTGVzcyInCgRMZXNzEg4KBmxlc3NlchgBIAEoCRIPCgdncmVhdGVyGAIgASgJIhsKClZhbHVlTmFtZXMSDQoFYWxpYXMYASADKAkqSQoGQWNjZXNzEhYKEkFDQ0VTU19VTlNQRUNJRklFRBAAEhEKDUFDQ0VTU19BTllPTkUQARIUChBBQ0NFU1NfU0lHTkVEX0lOEAIqUQoEUm9sZRIUChBST0xFX1VOU1BFQ0lGSUVEEAASDwoLUk9MRV9DTElFTlQQARISCg5ST0xFX0RFVkVMT1BFUhACEg4KClJPTEVfQURNSU4QAypzCghEYXRhUnVsZRIZChVEQVRBX1JVTEVfVU5TUEVDSUZJRUQQABIYChREQVRBX1JVTEVfVEFTS19PV05FUhABEhkKFURBVEFfUlVMRV9UQVNLX1JFQURFUhACEhcKE0RBVEFfUlVMRV9UQVNLX0xJU1QQAyo/CglSYXRlQ2xhc3MSGgoWUkFURV9DTEFTU19VTlNQRUNJRklFRBAAEhYKElJBVEVfQ0xBU1NfU0lHTl9JThABOkUKA3JwYxIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGNGGAyABKAsyES5wb2xpY3kudjEuUG9saWN5UgNycGM6SwoEY2FsbBIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGNKGAyABKAsyFS5wb2xpY3kudjEuQ2FsbFBvbGljeVIEY2FsbDpMCgVmaWVsZBIdLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE9wdGlvbnMY04YDIAEoCzIVLnBvbGljeS52MS5GaWVsZFJ1bGVzUgVmaWVsZDpQCgV2YWx1ZRIhLmdvb2dsZS5wcm90b2J1Zi5FbnVtVmFsdWVPcHRpb25zGNWGAyABKAsyFS5wb2xpY3kudjEuVmFsdWVOYW1lc1IFdmFsdWU6VAoHbWVzc2FnZRIfLmdvb2dsZS5wcm90b2J1Zi5NZXNzYWdlT3B0aW9ucxjUhgMgASgLMhcucG9saWN5LnYxLk1lc3NhZ2VSdWxlc1IHbWVzc2FnZWIGcHJvdG8z", [file_google_protobuf_descriptor]);
 
 /**
  * Policy is what the gateway does around a public rpc.
@@ -86,6 +86,13 @@ export type Policy = Message<"policy.v1.Policy"> & {
    * @generated from field: bool no_store = 9;
    */
   noStore: boolean;
+
+  /**
+   * RateSubject says whose account a sign-in is about. Rpcs of RATE_CLASS_SIGN_IN have it, and no others.
+   *
+   * @generated from field: policy.v1.RateSubject rate_subject = 10;
+   */
+  rateSubject?: RateSubject | undefined;
 };
 
 /**
@@ -94,6 +101,43 @@ export type Policy = Message<"policy.v1.Policy"> & {
  */
 export const PolicySchema: GenMessage<Policy> = /*@__PURE__*/
   messageDesc(file_policy_v1_policy, 0);
+
+/**
+ * RateSubject names the request field that tells one account from another. Whoever guesses at an account must be slowed
+ * from every address, so the caller's address alone is no subject.
+ *
+ * @generated from message policy.v1.RateSubject
+ */
+export type RateSubject = Message<"policy.v1.RateSubject"> & {
+  /**
+   * @generated from oneof policy.v1.RateSubject.field
+   */
+  field: {
+    /**
+     * Email is the field with the account's address, compared without regard to letter case.
+     *
+     * @generated from field: string email = 1;
+     */
+    value: string;
+    case: "email";
+  } | {
+    /**
+     * RefreshToken is the field with a refresh token: its session is the subject. A token that this gateway did not mint
+     * has none and counts against the address alone, so that nobody can lock out a session by making one up.
+     *
+     * @generated from field: string refresh_token = 2;
+     */
+    value: string;
+    case: "refreshToken";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message policy.v1.RateSubject.
+ * Use `create(RateSubjectSchema)` to create a new message.
+ */
+export const RateSubjectSchema: GenMessage<RateSubject> = /*@__PURE__*/
+  messageDesc(file_policy_v1_policy, 1);
 
 /**
  * Page names the fields that a paged list is made of.
@@ -135,7 +179,7 @@ export type Page = Message<"policy.v1.Page"> & {
  * Use `create(PageSchema)` to create a new message.
  */
 export const PageSchema: GenMessage<Page> = /*@__PURE__*/
-  messageDesc(file_policy_v1_policy, 1);
+  messageDesc(file_policy_v1_policy, 2);
 
 /**
  * CallPolicy is how the gateway calls an rpc of the platform. What may be retried follows from idempotency_level.
@@ -164,7 +208,7 @@ export type CallPolicy = Message<"policy.v1.CallPolicy"> & {
  * Use `create(CallPolicySchema)` to create a new message.
  */
 export const CallPolicySchema: GenMessage<CallPolicy> = /*@__PURE__*/
-  messageDesc(file_policy_v1_policy, 2);
+  messageDesc(file_policy_v1_policy, 3);
 
 /**
  * FieldRules are named as in buf.validate and mean the same. A field with presence is checked when it is set; one
@@ -298,7 +342,7 @@ export type FieldRules = Message<"policy.v1.FieldRules"> & {
  * Use `create(FieldRulesSchema)` to create a new message.
  */
 export const FieldRulesSchema: GenMessage<FieldRules> = /*@__PURE__*/
-  messageDesc(file_policy_v1_policy, 3);
+  messageDesc(file_policy_v1_policy, 4);
 
 /**
  * MessageRules compare fields of one message. A rule applies when all its fields are set.
@@ -319,7 +363,7 @@ export type MessageRules = Message<"policy.v1.MessageRules"> & {
  * Use `create(MessageRulesSchema)` to create a new message.
  */
 export const MessageRulesSchema: GenMessage<MessageRules> = /*@__PURE__*/
-  messageDesc(file_policy_v1_policy, 4);
+  messageDesc(file_policy_v1_policy, 5);
 
 /**
  * Less demands that one field is less than another.
@@ -347,7 +391,7 @@ export type Less = Message<"policy.v1.Less"> & {
  * Use `create(LessSchema)` to create a new message.
  */
 export const LessSchema: GenMessage<Less> = /*@__PURE__*/
-  messageDesc(file_policy_v1_policy, 5);
+  messageDesc(file_policy_v1_policy, 6);
 
 /**
  * ValueNames are names that clients use for an enum value beside its own. An answer always has the value's own name.
@@ -368,7 +412,7 @@ export type ValueNames = Message<"policy.v1.ValueNames"> & {
  * Use `create(ValueNamesSchema)` to create a new message.
  */
 export const ValueNamesSchema: GenMessage<ValueNames> = /*@__PURE__*/
-  messageDesc(file_policy_v1_policy, 6);
+  messageDesc(file_policy_v1_policy, 7);
 
 /**
  * Access is how a caller must be known.

@@ -1,0 +1,26 @@
+import { describe, inject } from "vitest";
+import { createHashSubject } from "../../src/store/hashed-subject.ts";
+import { RedisAdmissionStore } from "../../src/store/redis-admission-store.ts";
+import { revokedTokenKey } from "../../src/store/revocations.ts";
+import { createUpstashRedis } from "../../src/store/upstash-redis.ts";
+import { limiterSuite } from "../suites/limiter-suite.ts";
+
+const upstash = inject("upstash");
+
+describe.runIf(upstash !== undefined)("limits in a real Redis, from workerd", () => {
+  const { url = "", token = "" } = upstash ?? {};
+
+  limiterSuite(async (now) => {
+    // Machines are slow at times, and this is not about time.
+    const redis = createUpstashRedis({ url, token, timeoutMs: 10_000, fetch: (input, init) => fetch(input, init) });
+    const hashSubject = await createHashSubject("kX7-fake-but-random-looking-bytes-0f9a2c");
+    const clock = { now, isDue: () => false, learn: () => {} };
+    return {
+      store: new RedisAdmissionStore({ redis, now, hashSubject, clock }),
+      async revoke(tokenId, expiresAtSeconds) {
+        await redis.run([["SET", revokedTokenKey(tokenId), expiresAtSeconds * 1000]]);
+      },
+      close: async () => {},
+    };
+  });
+});
