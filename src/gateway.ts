@@ -14,7 +14,7 @@ import { createExchanges, type ExchangeRoute } from "./edge/exchange.ts";
 import { createGuards } from "./edge/guard.ts";
 import { demandMetricsToken } from "./edge/metrics-token.ts";
 import { readBody } from "./edge/read-body.ts";
-import { GatewayError } from "./errors.ts";
+import { GatewayError, validationError } from "./errors.ts";
 import { AuthService } from "./gen/gateway/v1/auth_pb.ts";
 import { MatchingService } from "./gen/gateway/v1/matching_pb.ts";
 import { TasksService } from "./gen/gateway/v1/tasks_pb.ts";
@@ -56,6 +56,8 @@ import { createWatchedBreakers } from "./upstream/watched-breakers.ts";
 export interface RequestOrigin {
   /** Of the socket's peer. Undefined where nobody knows: such requests share one limit. */
   readonly peerAddress: string | undefined;
+  /** What is wrong with the request's head that a Request cannot say. */
+  readonly malformed?: string | undefined;
 }
 
 export interface Gateway {
@@ -254,9 +256,16 @@ export async function createGateway(config: Config, ports: Ports): Promise<Gatew
     }),
   );
 
+  const malformed = (request: Request, message: string) =>
+    unmatched(request, async () => {
+      throw validationError([{ field: "", message }]);
+    });
+
   return {
     async fetch(request, origin) {
-      const response = await app.fetch(request, origin);
+      const response = await (origin.malformed === undefined
+        ? app.fetch(request, origin)
+        : malformed(request, origin.malformed));
       exposition.afterRequest();
       return response;
     },

@@ -9,6 +9,7 @@ import { createLogger, type Logger } from "../telemetry/logger.ts";
 import { createMemoryBreaker } from "../upstream/memory-breaker.ts";
 import { HTTP1_LIMITS, limitConnections } from "./net/http-limits.ts";
 import { listen } from "./net/listen.ts";
+import { malformationOf } from "./net/malformed.ts";
 import { openLog } from "./open-log.ts";
 import { openRedis } from "./open-redis.ts";
 import { startOverloadGuard } from "./overload.ts";
@@ -75,7 +76,10 @@ export async function startGateway({ env, writeLog = openLog(), shouldShed }: St
     shouldShed: shouldShed ?? overload.shouldShed,
   });
   const answer = async (request: Request, { incoming }: HttpBindings | Http2Bindings) => {
-    const response = await gateway.fetch(request, { peerAddress: incoming.socket.remoteAddress });
+    const response = await gateway.fetch(request, {
+      peerAddress: incoming.socket.remoteAddress,
+      malformed: malformationOf(incoming),
+    });
     // So that the client comes back on another connection, to another instance.
     if (lifecycle === "stopping") response.headers.set("Connection", "close");
     return response;

@@ -39,6 +39,17 @@ describe("a client that holds a connection of the gateway", () => {
     );
   });
 
+  test("with two hosts, of which a proxy might have read the other, is answered 400 with a problem", async () => {
+    const head = "GET /health HTTP/1.1\r\nHost: gateway.test\r\nConnection: close\r\nhost: other.test\r\n\r\n";
+    const answer = await say(await start(), head);
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+    expect(JSON.parse(answer.slice(answer.indexOf("\r\n\r\n{")))).toMatchObject({
+      code: "VALIDATION_ERROR",
+      detail: "The request is not valid: has more than one Host header",
+      instance: "/health",
+    });
+  });
+
   test.each([
     ["two lengths", "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}"],
     ["a length and chunks", "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"],
