@@ -2,12 +2,8 @@ import type { Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-web";
 import type { ServiceAddress } from "../config.ts";
 import { UPSTREAM_SERVICES, type UpstreamService } from "../upstream/services.ts";
-import {
-  createEnvelopedUnaryFetch,
-  createStreamFetch,
-  createUnaryFetch,
-  type UpstreamFetchOptions,
-} from "./upstream-fetch.ts";
+import { createConnectUnary } from "./connect-unary.ts";
+import { createEnvelopedUnaryFetch, createStreamFetch, type UpstreamFetchOptions } from "./upstream-fetch.ts";
 
 /** One transport a service, over fetch: Connect or gRPC-Web on HTTP/1.1, since workerd has no HTTP/2 client. */
 export function createWorkersTransports(
@@ -18,7 +14,7 @@ export function createWorkersTransports(
   return Object.fromEntries(rows) as Record<UpstreamService, Transport>;
 }
 
-/** Two of Connect's transports: one answer is bounded as a whole, a stream message by message. */
+/** One answer is bounded as a whole, a stream message by message. */
 export function createWorkersTransport({ url, protocol }: ServiceAddress, options: UpstreamFetchOptions): Transport {
   const common = { baseUrl: url, useBinaryFormat: true };
   const streaming = { ...common, fetch: createStreamFetch(options) };
@@ -26,6 +22,5 @@ export function createWorkersTransport({ url, protocol }: ServiceAddress, option
     const { unary } = createGrpcWebTransport({ ...common, fetch: createEnvelopedUnaryFetch(options) });
     return { unary, stream: createGrpcWebTransport(streaming).stream };
   }
-  const { unary } = createConnectTransport({ ...common, fetch: createUnaryFetch(options) });
-  return { unary, stream: createConnectTransport(streaming).stream };
+  return { unary: createConnectUnary(url, options), stream: createConnectTransport(streaming).stream };
 }

@@ -13,27 +13,21 @@ export interface UpstreamFetchOptions {
   readonly bridgeSecret: string | undefined;
 }
 
-/**
- * Makes the `fetch` that carries calls with one answer. It reads the answer to its end and no further than
- * READ_MAX_BYTES, which Connect's client for fetch has no limit for; and an answer that is not read would hold one of
- * the few connections that a Worker's request may have.
- */
-export function createUnaryFetch(options: UpstreamFetchOptions): typeof fetch {
-  const send = createSend(options);
-  return async (input, init) => {
-    const response = await send(input, init);
-    return plainResponse(response, await readWhole(response));
-  };
-}
+/** Sends one request. The headers are its own: the secret is put among them. */
+export type Send = (
+  input: Parameters<typeof fetch>[0],
+  init: Omit<RequestInit, "headers"> & { readonly headers: Headers },
+) => Promise<Response>;
 
 /**
- * The same for gRPC-Web, whose answers are in envelopes. Connect's client makes room for what an envelope promises
- * before it comes, and the first bytes of a web page promise 1.6 GiB: an isolate ends at 128 MiB, with all its requests.
+ * Makes the `fetch` that carries gRPC-Web's calls with one answer. Connect's client has no limit for what it reads; and
+ * it makes room for what an envelope promises before it comes: the first bytes of a web page promise 1.6 GiB, and an
+ * isolate ends at 128 MiB, with all its requests.
  */
 export function createEnvelopedUnaryFetch(options: UpstreamFetchOptions): typeof fetch {
   const send = createSend(options);
   return async (input, init) => {
-    const response = await send(input, init);
+    const response = await send(input, { ...init, headers: new Headers(init?.headers) });
     const bytes = await readWhole(response);
     // gRPC-Web answers 200, whatever it says then. What comes with another status has the status and a web page.
     if (response.status !== 200) return plainResponse(response, null);
@@ -46,7 +40,7 @@ export function createEnvelopedUnaryFetch(options: UpstreamFetchOptions): typeof
 export function createStreamFetch(options: UpstreamFetchOptions): typeof fetch {
   const send = createSend(options);
   return async (input, init) => {
-    const response = await send(input, init);
+    const response = await send(input, { ...init, headers: new Headers(init?.headers) });
     // What is no stream is an error's text or somebody's web page.
     if (response.status !== 200 || response.body === null) return plainResponse(response, await readWhole(response));
     return plainResponse(response, response.body.pipeThrough(boundedEnvelopes()));
@@ -62,16 +56,15 @@ export function createStreamFetch(options: UpstreamFetchOptions): typeof fetch {
  * that refused the connection and of one that took the request and died, so here, unlike on Node, the two are one; and
  * this UNAVAILABLE is no proof that the service has not seen the call.
  */
-function createSend({ fetch, bridgeSecret }: UpstreamFetchOptions): typeof fetch {
+export function createSend({ fetch, bridgeSecret }: UpstreamFetchOptions): Send {
   const authorization = bridgeSecret === undefined ? undefined : `Bearer ${bridgeSecret}`;
   return async (input, init) => {
-    const headers = new Headers(init?.headers);
-    if (authorization !== undefined) headers.set("authorization", authorization);
+    if (authorization !== undefined) init.headers.set("authorization", authorization);
     try {
-      return await fetch(input, { ...init, headers, redirect: "manual" });
+      return await fetch(input, { ...init, redirect: "manual" });
     } catch (error) {
       // The deadline, or our client: Connect knows which.
-      if (init?.signal?.aborted) throw error;
+      if (init.signal?.aborted) throw error;
       throw new ConnectError("the service cannot be reached", Code.Unavailable, undefined, undefined, error);
     }
   };
@@ -89,7 +82,11 @@ function plainResponse(response: Response, body: BodyInit | null): Response {
   return new Response(body, { status: response.status, headers });
 }
 
-async function readWhole(response: Response): Promise<Uint8Array<ArrayBuffer>> {
+/**
+ * The whole of an answer, but no more than READ_MAX_BYTES of it. Everything is read to its end, errors as well: an answer
+ * that nobody reads holds one of the few connections that a Worker's request may have.
+ */
+export async function readWhole(response: Response): Promise<Uint8Array<ArrayBuffer>> {
   if (response.body === null) return new Uint8Array();
   const length = response.headers.get("content-length");
   // What is announced cannot be longer, unless it is compressed.

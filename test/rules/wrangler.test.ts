@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { describe, expect, test } from "vitest";
-import { loadConfig } from "#src/config.ts";
+import { type Config, loadConfig } from "#src/config.ts";
 import { WORKERS_ABILITIES } from "#src/workers/abilities.ts";
 import { OBJECT_BINDINGS } from "#src/workers/object-bindings.ts";
 import { MADE_UP_SECRET, readVariables } from "../support/read-variables.ts";
-import { readWranglerConfig } from "../support/wrangler-config.ts";
+import { readWranglerConfig, type WranglerConfig } from "../support/wrangler-config.ts";
 import { readTracked } from "./tracked-files.ts";
 
 const ENVIRONMENTS = [undefined, "staging", "production"] as const;
@@ -40,9 +40,7 @@ describe.each(ENVIRONMENTS)("wrangler.toml, environment %s:", (env) => {
   test("sets variables that the gateway reads, to values that it takes", () => {
     const read = readVariables(WORKERS_ABILITIES);
     for (const name of Object.keys(config.vars)) expect([...read]).toContain(name);
-    const variables = config.vars as Record<string, string>;
-    const given = { ...Object.fromEntries((config.secrets?.required ?? []).map((name) => [name, MADE_UP_SECRET])) };
-    expect(() => loadConfig({ JWT_SECRET: MADE_UP_SECRET, ...given, ...variables }, WORKERS_ABILITIES)).not.toThrow();
+    expect(() => loadAll(config)).not.toThrow();
   });
 
   test("has no secret in it", () => {
@@ -69,6 +67,13 @@ describe("wrangler.toml", () => {
     expect([...documented.keys(), ...secrets].toSorted()).toEqual(onWorkers.toSorted());
   });
 
+  test("names the secrets that the README does", () => {
+    const readme = readTracked("README.md");
+    const table = readme.slice(readme.indexOf("| secret |"), readme.indexOf("Everything else is a variable"));
+    const cells = [...table.matchAll(/^\| (`[^|]*) \|/gm)].flatMap(([, cell]) => [...cell!.matchAll(/`([A-Z_]+)`/g)]);
+    expect(secrets.toSorted()).toEqual(cells.map(([, name]) => name).toSorted());
+  });
+
   test("says of the others that they are Node's", () => {
     const [, named = ""] = /^# What a Node process has and a Worker has not: ([^.]*)\./m.exec(text) ?? [];
     expect(named.split(/,\s+(?:# )?/)).toEqual(NODE_ONLY);
@@ -89,14 +94,19 @@ describe("wrangler.toml", () => {
 
   test.each(DEPLOYED)("refuses a deployment to %s without the secrets that it cannot do without", (env) => {
     const required = readWranglerConfig(env).secrets?.required ?? [];
-    expect(required).toEqual(expect.arrayContaining(["JWT_SECRET", "BRIDGE_SECRET"]));
+    expect(required).toEqual(expect.arrayContaining(["JWT_SECRET", "BRIDGE_SECRET", "UPSTASH_REDIS_REST_TOKEN"]));
     expect(secrets).toEqual(expect.arrayContaining([...required]));
   });
 
   test.each(DEPLOYED)("looks for the services of %s on no laptop", (env) => {
-    const { vars } = readWranglerConfig(env);
-    const config = loadConfig({ JWT_SECRET: MADE_UP_SECRET, ...(vars as Record<string, string>) }, WORKERS_ABILITIES);
+    const config = loadAll(readWranglerConfig(env));
     const urls = [...Object.values(config.services).map(({ url }) => url), config.presenceUrl];
     for (const url of [...urls, ...config.corsOrigins]) expect(url).toMatch(/^https:\/\//);
   });
 });
+
+/** The configuration of an environment, with its secrets set. */
+function loadAll({ vars, secrets }: WranglerConfig): Config {
+  const given = Object.fromEntries((secrets?.required ?? []).map((name) => [name, MADE_UP_SECRET]));
+  return loadConfig({ JWT_SECRET: MADE_UP_SECRET, ...given, ...(vars as Record<string, string>) }, WORKERS_ABILITIES);
+}

@@ -22,6 +22,11 @@ export interface StartWorkerOptions {
 }
 
 let startedSoFar = 0;
+/** A test run that ends without stopping what it has started must not leave it behind. */
+const running = new Set<ChildProcess>();
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
 
 /**
  * Runs the bundle under workerd, the program that Cloudflare runs it under, and on a port that the system chose. No
@@ -39,7 +44,10 @@ export async function startWorker(
   const child = spawn(workerdPath(), ["serve", configPath, "--control-fd=3"], {
     stdio: ["ignore", "pipe", "pipe", "pipe"],
   });
-  const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
+  running.add(child);
+  const ended = new Promise<void>((resolve) => child.once("close", () => resolve())).then(() => {
+    running.delete(child);
+  });
   let stderr = "";
   child.stderr!.on("data", (chunk) => {
     stderr += chunk;

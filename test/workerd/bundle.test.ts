@@ -18,7 +18,7 @@ const MAX_KIB = 130;
  */
 const MAX_STARTUP_MS = 100;
 /** A machine that others use as well makes any profile look long. The shortest of so many is nearest to the truth. */
-const STARTUP_TRIES = 5;
+const STARTUP_TRIES = 8;
 
 const bundle = inject("workerBundle");
 const modules = bundle.modules.map((name) => ({ name, code: readFileSync(join(bundle.directory, name), "utf8") }));
@@ -39,7 +39,7 @@ describe("the Worker that is deployed", () => {
     expect(imported.filter((name) => name !== "cloudflare:workers" && !own.has(name))).toEqual([]);
   });
 
-  test(`starts in less than ${MAX_STARTUP_MS} ms, by wrangler's own check`, async () => {
+  test(`starts in less than ${MAX_STARTUP_MS} ms, by wrangler's own check`, { timeout: 180_000 }, async () => {
     const took: number[] = [];
     while (took.length < STARTUP_TRIES && !took.some((ms) => ms < MAX_STARTUP_MS)) {
       const profile = join(bundle.directory, `startup-${took.length}.cpuprofile`);
