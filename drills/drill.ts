@@ -22,6 +22,8 @@ export function readsOf({ token, taskId }: Stage): readonly LoadRequest[] {
   ];
 }
 
+const WARM_UP_MS = 4_000;
+
 /** Runs a load through phases, each for so many seconds, and answers what it saw. */
 export async function throughPhases(
   stage: Stage,
@@ -30,6 +32,9 @@ export async function throughPhases(
   { requestsPerSecond = 200 } = {},
 ): Promise<readonly Sighting[]> {
   const load: Load = startLoad(() => stage.gateways, requests, requestsPerSecond);
+  // Code that has never run is slow, and nobody's dependency.
+  load.phase("warming up");
+  await wait(WARM_UP_MS);
   for (const [name, seconds, begin] of phases) {
     await begin?.();
     load.phase(name);
