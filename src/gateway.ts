@@ -46,6 +46,7 @@ import { createGatewayMetrics } from "./telemetry/gateway-metrics.ts";
 import { createLogger, describeError } from "./telemetry/logger.ts";
 import { createSharedMetrics, ownMetrics } from "./telemetry/shared-metrics.ts";
 import { breakerOptionsOf } from "./upstream/breaker.ts";
+import { createCallCache } from "./upstream/call-cache.ts";
 import { probeGrpc } from "./upstream/health-probes.ts";
 import { createPlatform } from "./upstream/platform.ts";
 import { createPresenceClient } from "./upstream/presence-client.ts";
@@ -95,6 +96,13 @@ export async function createGateway(config: Config, ports: Ports): Promise<Gatew
 
   const { presenceUrl, bridgeSecret } = config;
   const presence = createPresenceClient({ url: presenceUrl, fetch: ports.fetch, bridgeSecret, metrics, logger });
+  const cache = createCallCache({
+    ttlSeconds: config.cacheTtlSeconds,
+    metrics,
+    now,
+    keepAlive: ports.keepAlive,
+    sharesWork: ports.sharesWork ?? false,
+  });
   const breakers = createWatchedBreakers({
     create: ports.createBreaker,
     options: breakerOptionsOf(config),
@@ -110,6 +118,7 @@ export async function createGateway(config: Config, ports: Ports): Promise<Gatew
     requestTimeoutMs: timeoutMs,
     metrics,
     now,
+    cache,
   });
   const external = config.tokens.external && {
     issuer: config.tokens.external.issuer,

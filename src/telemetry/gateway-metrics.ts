@@ -31,6 +31,11 @@ export function createGatewayMetrics() {
       "Calls to the platform's services that were made again, by why.",
       ["service", "method", "reason"],
     ),
+    cacheRequests: registry.counter(
+      "gateway_cache_requests_total",
+      "Calls that may be answered from what is kept, by what became of them.",
+      ["service", "method", "outcome"],
+    ),
     breakerState: registry.gauge(
       "gateway_circuit_breaker_state",
       "Circuit breaker of a service: 0 closed, 1 open, 2 half-open.",

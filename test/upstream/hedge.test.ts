@@ -44,6 +44,7 @@ function hedged(changes: Partial<Call> = {}, budget: RetryBudget = createRetryBu
     contextValues: createContextValues(),
     deadlineAtMs: NOW + 5_000,
     attempt: 1,
+    fresh: false,
     isProbe: false,
     signal: client.signal,
     ...changes,

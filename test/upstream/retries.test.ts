@@ -27,6 +27,7 @@ function callOf(method: keyof typeof UserService.method = "getUser", changes: Pa
     contextValues: createContextValues(),
     deadlineAtMs: NOW + 5_000,
     attempt: 1,
+    fresh: false,
     isProbe: false,
     signal: new AbortController().signal,
     ...changes,
