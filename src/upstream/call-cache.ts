@@ -109,8 +109,10 @@ export function createCallCache(options: CallCacheOptions): CallCache {
     }
     if (seen?.value === undefined) return undefined;
     const { message: bytes, askedAtMs } = seen.value;
+    const message = decode(call, bytes);
+    if (message === undefined) return undefined;
     const how = { bytes, versions: seen.versions, askedAtMs: Math.min(askedAtMs, now()) };
-    const found = keptAnswer(call, cache, fromBinary(call.method.output, bytes), how);
+    const found = keptAnswer(call, cache, message, how);
     return found.usableUntilMs > now() ? found : undefined;
   };
 
@@ -225,6 +227,15 @@ interface HowFetched {
   readonly bytes: Uint8Array;
   readonly askedAtMs: number;
   readonly versions: readonly string[] | undefined;
+}
+
+/** Undefined for bytes that are none of ours: a store can be written to by others. */
+function decode({ method }: Call, bytes: Uint8Array): Message | undefined {
+  try {
+    return fromBinary(method.output, bytes);
+  } catch {
+    return undefined;
+  }
 }
 
 function sameVersions(ours: readonly string[] | undefined, theirs: readonly string[]): boolean {

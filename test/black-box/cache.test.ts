@@ -5,9 +5,12 @@ import { call, type Person, register, signInAdmin } from "../support/gateway-und
 import { newDeveloper, newTask, profileBody, taskBody } from "../support/samples.ts";
 import { type ScriptedGateway, startScriptedGateway } from "../support/scripted-gateway.ts";
 import { UNLIMITED } from "../support/unlimited.ts";
+import { cannot } from "./differences.ts";
 
 // A gateway that keeps answers, over real sockets. What times do to them is in test/upstream/call-cache.test.ts, on a
 // clock; here an answer is fresh for 5 s or is made stale by a CACHE_TTL that is shorter than any request.
+
+const OVERLOADED = [503, "SERVICE_UNAVAILABLE"];
 
 const client = (gateway: ScriptedGateway) => register(gateway.url, "CLIENT");
 
@@ -258,8 +261,12 @@ describe("a gateway that keeps answers", () => {
     const taskId = await newTask(gateway.url, owner);
     const before = asked(gateway, "tasks", "GetTask");
     const answers = await Promise.all(Array.from({ length: 500 }, () => get(`/api/v1/tasks/${taskId}`, owner)));
-    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
-    expect(asked(gateway, "tasks", "GetTask") - before).toBe(1);
+    const calls = asked(gateway, "tasks", "GetTask") - before;
+    if (cannot("let a request wait for another's work")) expect(calls).toBeGreaterThan(0);
+    else expect(calls).toBe(1);
+    // So many at once from the process that also answers them: it may turn some away, and does nothing for those.
+    for (const { status, body } of answers) if (status !== 200) expect([status, body.code]).toEqual(OVERLOADED);
+    expect(answers.some(({ status }) => status === 200)).toBe(true);
   });
 });
 
@@ -295,6 +302,7 @@ describe("a gateway whose answers are stale at once", () => {
       expect(during.headers.get("cache-status")).toMatch(
         /^devmatch; fwd=stale; detail=service-unavailable; ttl=-?\d+$/,
       );
+      await gateway.untilLogged();
       const line = gateway.log.findLast((each) => each.route === "/api/v1/tasks/{task_id}");
       expect(line).toMatchObject({ stale: "GetTask", stale_because: "SERVICE_UNAVAILABLE" });
       expect((await call(gateway.url, `GET ${path}`, { token: stranger.token })).status, "to its reader").toBe(403);
