@@ -98,6 +98,7 @@ export async function createGateway(config: Config, ports: Ports): Promise<Gatew
   const presence = createPresenceClient({ url: presenceUrl, fetch: ports.fetch, bridgeSecret, metrics, logger });
   const cache = createCallCache({
     ttlSeconds: config.cacheTtlSeconds,
+    upstreamTimeoutMs: timeoutMs,
     metrics,
     now,
     keepAlive: ports.keepAlive,

@@ -64,6 +64,7 @@ export function openCache(clock: Clock, changes: Partial<CallCacheOptions> = {})
   let answerBy: ((call: Call) => Promise<Message>) | undefined;
   const cache = createCallCache({
     ttlSeconds: 300,
+    upstreamTimeoutMs: 30_000,
     metrics,
     now: () => clock.now,
     // The middle: without jitter.

@@ -234,9 +234,9 @@ describe("many calls at once", () => {
 });
 
 describe.each([true, false])("a stale answer, with work that is shared: %s", (sharesWork) => {
-  async function stale() {
+  async function stale(changes: Parameters<typeof openCache>[1] = {}) {
     const clock = startClock();
-    const cache = openCache(clock, { sharesWork });
+    const cache = openCache(clock, { sharesWork, ...changes });
     const first = cache.call("getDeveloperProfile", { userId: "usr_1" });
     cache.arrived[0]!.answer(profile("first"));
     await first.answer;
@@ -268,6 +268,12 @@ describe.each([true, false])("a stale answer, with work that is shared: %s", (sh
     const { call } = cache.arrived[1]!;
     expect(call.signal.aborted).toBe(false);
     expect(call.deadlineAtMs).toBe(clock.now + 5_000);
+  });
+
+  test("is fetched within UPSTREAM_TIMEOUT, as any request is answered", async () => {
+    const { clock, cache, get } = await stale({ upstreamTimeoutMs: 2_500 });
+    await get().answer;
+    expect(cache.arrived[1]!.call.deadlineAtMs).toBe(clock.now + 2_500);
   });
 
   test("is not asked for by everybody in turn while the service is down", async () => {
