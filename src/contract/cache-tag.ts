@@ -8,8 +8,8 @@ export interface TagTemplate {
   /** As it stands in the policy, e.g. `task:{task_id}`. */
   readonly source: string;
   /**
-   * Undefined where a message that it needs is not there: a call that failed has no response. `response` is needed only
-   * by the templates of a write.
+   * Undefined where a field that it needs is not set, or its message is not there: a call that failed has no response.
+   * Only the templates of a write need a `response`.
    */
   tagOf(request: Message, response?: Message): string | undefined;
 }

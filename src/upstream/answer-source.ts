@@ -89,6 +89,8 @@ export class AnswerSource {
     const { key, call, settings, next } = cacheable;
     const { shared, now } = this.#options;
     const tags = tagsOf(settings.tags, call.request);
+    // An answer that no write could end is not kept: a tag's field may be one that this request has not set.
+    if (tags.length < settings.tags.length) return { message: await next(call), found: undefined };
     const fill = this.#fills.begin(key, tags);
     try {
       let seen: SharedAnswer | undefined;

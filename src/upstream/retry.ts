@@ -36,7 +36,7 @@ interface Used {
  *   same as once. Any other may have been done already.
  *
  * What waits is paid for from the service's budget, and nothing is repeated that could not be answered by the call's
- * deadline. The breaker stands behind this step, so each attempt asks it; its refusal, as any GatewayError, is final.
+ * deadline. What one of our own steps refuses (a GatewayError) is final.
  */
 export function retry(options: RepeatOptions, next: CallStep): CallStep {
   const { budget, sleep } = options;

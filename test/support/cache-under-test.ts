@@ -37,7 +37,7 @@ export interface CacheUnderTest {
   call<N extends UnaryName>(
     name: N,
     request: MessageInitShape<Methods[N]["input"]>,
-    changes?: Partial<Pick<Call, "fresh" | "signal" | "deadlineAtMs">>,
+    changes?: Partial<Pick<Call, "fresh" | "signal" | "deadlineAtMs" | "settings">>,
   ): Ending;
   /** The services answer from now on by themselves. */
   answerBy(answer: (call: Call) => Promise<Message>): void;

@@ -1,8 +1,9 @@
 import { create } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import { RespondToProposalResponseSchema } from "#gen/platform/orchestrator/v1/orchestrator_pb.ts";
-import { GetTaskResponseSchema, ListTasksResponseSchema } from "#gen/platform/tasks/v1/tasks_pb.ts";
+import { GetTaskResponseSchema, ListTasksResponseSchema, TaskService } from "#gen/platform/tasks/v1/tasks_pb.ts";
 import { GetDeveloperProfileResponseSchema } from "#gen/platform/users/v1/users_pb.ts";
+import { callSettingsOf } from "#src/contract/call-policy.ts";
 import { type ErrorCode, GatewayError } from "#src/errors.ts";
 import { openCache, startClock, turn } from "../support/cache-under-test.ts";
 import { gatewayErrorOf, outline } from "../support/upstream.ts";
@@ -118,6 +119,18 @@ describe("an answer", () => {
     cache.answerBy(async () => task("x".repeat(257 * 1024)));
     await cache.call("getTask", getTask).answer;
     await cache.call("getTask", getTask).answer;
+    expect(cache.arrived).toHaveLength(2);
+  });
+
+  test("is not kept where a tag cannot be told: no write could end it", async () => {
+    const cache = openCache(startClock());
+    const { cache: policy, ...settings } = callSettingsOf(TaskService.method.getTask);
+    const tags = [...policy!.tags, { source: "x:{unset}", tagOf: () => undefined }];
+    for (let n = 0; n < 2; n++)
+      cache.call("getTask", getTask, { settings: { ...settings, cache: { ...policy!, tags } } });
+    cache.arrived[0]!.answer(task("first"));
+    await turn();
+    cache.call("getTask", getTask, { settings: { ...settings, cache: { ...policy!, tags } } });
     expect(cache.arrived).toHaveLength(2);
   });
 
