@@ -11,14 +11,20 @@ interface Ticket extends OpenFill {
 }
 
 /**
+ * More than are under way at once. On Workers a request that is cut off never ends its fill: those that are left over so
+ * go, the oldest first, and count as touched.
+ */
+const MAX_OPEN = 1_000;
+
+/**
  * The reads that are under way, so that a write can tell them that they may come too late. Without it, this would be kept:
- * a read begins, a write ends and invalidates, the read's answer arrives from before the write. There are as many as calls
- * under way, which are bounded.
+ * a read begins, a write ends and invalidates, the read's answer arrives from before the write.
  */
 export class OpenFills {
   readonly #open = new Set<Ticket>();
 
   begin(key: string, tags: readonly string[]): OpenFill {
+    if (this.#open.size >= MAX_OPEN) this.#dropOldest();
     const ticket: Ticket = { key, tags, valid: true };
     this.#open.add(ticket);
     return ticket;
@@ -33,5 +39,12 @@ export class OpenFills {
     const touched = [...this.#open].filter((ticket) => ticket.tags.some((tag) => tags.includes(tag)));
     for (const ticket of touched) ticket.valid = false;
     return touched.map(({ key }) => key);
+  }
+
+  #dropOldest(): void {
+    const [oldest] = this.#open;
+    if (oldest === undefined) return;
+    oldest.valid = false;
+    this.#open.delete(oldest);
   }
 }
