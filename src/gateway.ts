@@ -41,6 +41,7 @@ import { guardRedis } from "./store/guarded-redis.ts";
 import { createHashSubject } from "./store/hashed-subject.ts";
 import { RedisAdmissionStore } from "./store/redis-admission-store.ts";
 import { createRedisSessionStore } from "./store/redis-session-store.ts";
+import { createRedisSharedAnswers } from "./store/redis-shared-answers.ts";
 import { NO_ERROR_REPORTS } from "./telemetry/error-reports.ts";
 import { createGatewayMetrics } from "./telemetry/gateway-metrics.ts";
 import { createLogger, describeError } from "./telemetry/logger.ts";
@@ -103,6 +104,7 @@ export async function createGateway(config: Config, ports: Ports): Promise<Gatew
     now,
     keepAlive: ports.keepAlive,
     sharesWork: ports.sharesWork ?? false,
+    shared: redis && createRedisSharedAnswers(redis),
   });
   const breakers = createWatchedBreakers({
     create: ports.createBreaker,

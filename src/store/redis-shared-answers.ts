@@ -1,4 +1,5 @@
 import type { SharedAnswer, SharedAnswers, SharedValue } from "../upstream/shared-answers.ts";
+import { KEY_PREFIX } from "./key-prefix.ts";
 import { type Redis, RedisError, type RedisReply } from "./redis.ts";
 
 /** Longer than this nothing is kept here, whatever its policy says: instances have their own copies. */
@@ -8,8 +9,8 @@ const VERSION_LIFETIME_MS = 2 * MAX_LIFETIME_MS;
 /** A tag that no write has touched lately has no key. */
 const NO_VERSION = "";
 
-const valueKey = (key: string) => `cache:value:${key}`;
-const versionKey = (tag: string) => `cache:version:${tag}`;
+const valueKey = (key: string) => `${KEY_PREFIX}cache:value:${key}`;
+const versionKey = (tag: string) => `${KEY_PREFIX}cache:version:${tag}`;
 
 /**
  * Answers in Redis, one key an answer and one a tag. A value carries the versions that its tags had before the service was

@@ -1,8 +1,13 @@
-import { describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createTcpRedis, type TcpRedis } from "#src/node/tcp-redis.ts";
 import { RedisError, type RedisReply } from "#src/store/redis.ts";
 import { createRedisSharedAnswers } from "#src/store/redis-shared-answers.ts";
+import { createUpstashRedis } from "#src/store/upstash-redis.ts";
 import { sharedAnswersSuite } from "../suites/shared-answers-suite.ts";
 import { createMemoryRedis } from "../support/memory-redis.ts";
+import { describeWithRedis, type RedisServer, startRedisServer } from "../support/redis-server.ts";
+import { untilReady } from "../support/until-ready.ts";
+import { startUpstashShim, type UpstashShim } from "../support/upstash-shim.ts";
 
 const clock = { now: 1_800_000_000_000 };
 const value = { message: Uint8Array.of(1), askedAtMs: clock.now };
@@ -10,6 +15,37 @@ const value = { message: Uint8Array.of(1), askedAtMs: clock.now };
 describe("in memory", () => {
   const redis = createMemoryRedis(clock);
   sharedAnswersSuite(() => createRedisSharedAnswers(redis));
+});
+
+describeWithRedis("in a real Redis", () => {
+  /** Machines are slow at times, and this is not about time. */
+  const timeoutMs = 10_000;
+  let server: RedisServer;
+  beforeAll(async () => {
+    server = await startRedisServer();
+  });
+  afterAll(() => server.stop());
+
+  describe("over TCP", () => {
+    let redis: TcpRedis;
+    beforeAll(async () => {
+      redis = createTcpRedis({ url: server.url, timeoutMs });
+      await untilReady(redis);
+    });
+    afterAll(() => redis.close());
+    sharedAnswersSuite(() => createRedisSharedAnswers(redis));
+  });
+
+  describe("over Upstash's REST", () => {
+    let shim: UpstashShim;
+    beforeAll(async () => {
+      shim = await startUpstashShim(server.url);
+    });
+    afterAll(() => shim.stop());
+    sharedAnswersSuite(() =>
+      createRedisSharedAnswers(createUpstashRedis({ url: shim.url, token: shim.token, fetch, timeoutMs })),
+    );
+  });
 });
 
 test("each look, and each write, is one round trip", async () => {
