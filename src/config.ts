@@ -47,6 +47,8 @@ export interface Config {
   readonly rateLimits: RateLimitSettings;
   /** Node only. From whom forwarding headers count. */
   readonly trustedProxies: readonly IpNetwork[];
+  /** How long a service's answer counts as fresh, unless its rpc says less; 0: none is kept. */
+  readonly cacheTtlSeconds: number;
   readonly corsOrigins: readonly string[];
   readonly logLevel: LogLevel;
   /** Undefined: anyone may read /metrics. */
@@ -118,6 +120,7 @@ export function loadConfig(env: Environment, defaults: ConfigDefaults): Config {
       login: read.wholeNumber("RATE_LIMIT_LOGIN", 10, 1, MAX_QUOTA),
     },
     trustedProxies: read.networks("TRUSTED_PROXIES"),
+    cacheTtlSeconds: read.duration("CACHE_TTL", 300, "seconds", 86_400, { zero: true }),
     corsOrigins: read.origins("CORS_ORIGINS", "http://localhost:3000,http://localhost:5173,http://localhost"),
     logLevel: read.oneOf("LOG_LEVEL", ["debug", "info", "warn", "error"], "info"),
     metricsToken: read.bearerToken("METRICS_TOKEN"),

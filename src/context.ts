@@ -16,6 +16,19 @@ export interface Caller {
   readonly expiresAtSeconds: number;
 }
 
+/** What became of one upstream call that may be answered from what is kept. */
+export interface CacheUse {
+  /**
+   * `hit`: fresh. `revalidating`: stale, and fetched anew behind the answer. `stale-on-error`: stale, since the service
+   * cannot be had. `miss`: from the service itself; `joined` the same, by a call that another request had begun.
+   */
+  readonly outcome: "hit" | "revalidating" | "stale-on-error" | "miss" | "joined";
+  /** How long ago the service was asked. */
+  readonly ageSeconds: number;
+  /** How long it is still fresh; negative: how long it has been stale. */
+  readonly ttlSeconds: number;
+}
+
 /** What belongs to one request and travels with it through all stages. */
 export interface RequestContext {
   readonly requestId: string;
@@ -29,6 +42,8 @@ export interface RequestContext {
   readonly signedIn?: ((email: string) => void) | undefined;
   /** Adds fields to the request's log line. */
   note(fields: Readonly<Record<string, unknown>>): void;
+  /** Filled by the upstream calls of the request, for the headers Age and Cache-Status. */
+  readonly cacheUses: CacheUse[];
 }
 
 /** Where a HandlerContext carries the RequestContext. */

@@ -41,11 +41,13 @@ import { guardRedis } from "./store/guarded-redis.ts";
 import { createHashSubject } from "./store/hashed-subject.ts";
 import { RedisAdmissionStore } from "./store/redis-admission-store.ts";
 import { createRedisSessionStore } from "./store/redis-session-store.ts";
+import { createRedisSharedAnswers } from "./store/redis-shared-answers.ts";
 import { NO_ERROR_REPORTS } from "./telemetry/error-reports.ts";
 import { createGatewayMetrics } from "./telemetry/gateway-metrics.ts";
 import { createLogger, describeError } from "./telemetry/logger.ts";
 import { createSharedMetrics, ownMetrics } from "./telemetry/shared-metrics.ts";
 import { breakerOptionsOf } from "./upstream/breaker.ts";
+import { createCallCache } from "./upstream/call-cache.ts";
 import { probeGrpc } from "./upstream/health-probes.ts";
 import { createPlatform } from "./upstream/platform.ts";
 import { createPresenceClient } from "./upstream/presence-client.ts";
@@ -97,6 +99,15 @@ export async function createGateway(config: Config, ports: Ports): Promise<Gatew
 
   const { presenceUrl, bridgeSecret } = config;
   const presence = createPresenceClient({ url: presenceUrl, fetch: ports.fetch, bridgeSecret, metrics, logger });
+  const cache = createCallCache({
+    ttlSeconds: config.cacheTtlSeconds,
+    upstreamTimeoutMs: timeoutMs,
+    metrics,
+    now,
+    keepAlive: ports.keepAlive,
+    sharesWork: ports.sharesWork ?? false,
+    shared: redis && createRedisSharedAnswers(redis),
+  });
   const breakers = createWatchedBreakers({
     create: ports.createBreaker,
     options: breakerOptionsOf(config),
@@ -112,6 +123,7 @@ export async function createGateway(config: Config, ports: Ports): Promise<Gatew
     requestTimeoutMs: timeoutMs,
     metrics,
     now,
+    cache,
   });
   const external = config.tokens.external && {
     issuer: config.tokens.external.issuer,

@@ -23,6 +23,11 @@ export interface Ports {
   readonly redis: Redis | undefined;
   /** Keeps work alive that goes on after the answer. The promise never rejects. */
   readonly keepAlive: (work: Promise<void>) => void;
+  /**
+   * Whether a request may wait for work that another one began. Not unless told: on Workers, I/O and every promise that
+   * waits for it belong to the request that began it, and never settle when that one's client goes away.
+   */
+  readonly sharesWork?: boolean;
   readonly lifecycle: () => Lifecycle;
   /** Whether a request that has just come is one too many for this process. */
   readonly shouldShed: () => boolean;

@@ -54,6 +54,7 @@ test("with nothing but a secret, everything has the contract's default (section 
     maxBodyBytes: 1_048_576,
     rateLimits: { windowMs: 60_000, requests: 1000, anonymous: 100, login: 10 },
     trustedProxies: [],
+    cacheTtlSeconds: 300,
     corsOrigins: ["http://localhost:3000", "http://localhost:5173", "http://localhost"],
     logLevel: "info",
     metricsToken: undefined,
@@ -101,6 +102,8 @@ const GOOD_VALUES: readonly GoodRow[] = [
   ["GATEWAY_PORT", " 8080 ", { port: 8080 }, "spaces around it are a slip of the hand"],
   ["GATEWAY_HOST", "127.0.0.1", { host: "127.0.0.1" }, "one interface"],
   ["GATEWAY_HOST", "::1", { host: "::1" }, "IPv6"],
+  ["CACHE_TTL", "0", { cacheTtlSeconds: 0 }, "no cache"],
+  ["CACHE_TTL", "0.5", { cacheTtlSeconds: 0.5 }, "a part of a second"],
   ["PRESENCE_SERVICE_URL", "presence:8080", { presenceUrl: "http://presence:8080" }, "host:port"],
   [
     "PRESENCE_SERVICE_URL",

@@ -78,6 +78,7 @@ export function createExchanges(dependencies: ExchangeDependencies): (route: Exc
       answerHeaders: {},
       caller: undefined,
       note: (fields) => Object.assign(notes, fields),
+      cacheUses: [],
       lateProblem: (thrown) => {
         const failure = toGatewayError(thrown);
         logLateFailure(logger, exchange, failure);

@@ -72,6 +72,7 @@ export async function startGateway({ env, writeLog = openLog(), shouldShed }: St
     redis,
     keepAlive,
     errorReporter,
+    sharesWork: true,
     lifecycle: () => lifecycle,
     shouldShed: shouldShed ?? overload.shouldShed,
   });

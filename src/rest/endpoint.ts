@@ -3,10 +3,14 @@ import { createContextValues } from "@connectrpc/connect";
 import { type RequestContext, requestContextKey } from "../context.ts";
 import { type Implementations, implementationOf } from "../contract/implementations.ts";
 import { compileRequestReader } from "./bind-request.ts";
+import { cacheHeaders } from "./cache-headers.ts";
+import { conditional } from "./conditional.ts";
 import { RestHandlerContext } from "./handler-context.ts";
 import type { HttpBinding } from "./http-binding.ts";
 import { type CapturedValues, pathCapture } from "./path-capture.ts";
 import { compileRenderer } from "./render-response.ts";
+import { toResponse } from "./rendered-answer.ts";
+import { withHeaders } from "./response-headers.ts";
 
 /** What a request message is made of. */
 export interface EndpointInput {
@@ -48,6 +52,8 @@ export function createEndpoint(binding: HttpBinding, implementations: Implementa
   const read = compileRequestReader(binding);
   const renderer = compileRenderer(binding);
   const call = implementationOf(rpc, implementations);
+  // What must not be kept needs no tag.
+  const hasTag = binding.method === "GET" && !policy.noStore;
   const selfIndex = template.variables.findIndex(({ fieldPath }) => fieldPath.join(".") === policy.selfField);
 
   return {
@@ -68,7 +74,10 @@ export function createEndpoint(binding: HttpBinding, implementations: Implementa
       const answer = call(message, handlerContext);
       if (rpc.methodKind === "unary") {
         const output = create(rpc.output, await (answer as Promise<MessageInit>));
-        return renderer.unary(output, { path, query: queryOf(request.url) }, handlerContext.setHeaders);
+        const url = { path, query: queryOf(request.url) };
+        const rendered = renderer.unary(output, url, handlerContext.setHeaders);
+        const whole = { ...rendered, headers: withHeaders(rendered.headers, cacheHeaders(context.cacheUses)) };
+        return hasTag ? await conditional(request, whole) : toResponse(whole);
       }
       const response = await renderer.stream(createEach(rpc.output, answer as AsyncIterable<MessageInit>), {
         accept: request.headers.get("accept"),

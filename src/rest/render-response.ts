@@ -2,6 +2,7 @@ import type { Message } from "@bufbuild/protobuf";
 import type { HttpBinding } from "./http-binding.ts";
 import { compilePageHeaders, type RequestUrl } from "./page-headers.ts";
 import { compileStreamRenderer, type StreamOptions } from "./render-stream.ts";
+import type { RenderedAnswer } from "./rendered-answer.ts";
 import { compileResponseBody } from "./response-body.ts";
 import { headersWith } from "./response-headers.ts";
 
@@ -11,7 +12,7 @@ export interface Renderer {
    * The answer of a unary rpc. `responseHeader` is what the implementation set on its HandlerContext. Throws
    * UPSTREAM_ERROR for a message that JSON cannot express.
    */
-  unary(message: Message, url: RequestUrl, responseHeader?: Headers): Response;
+  unary(message: Message, url: RequestUrl, responseHeader?: Headers): RenderedAnswer;
   /**
    * The answer of a server-streaming rpc, in the format that `accept` asks for. Settles with the first message, the
    * end, or an error: a stream that fails before its first message rejects with that error, so that its caller can
@@ -34,15 +35,15 @@ export function compileRenderer(binding: HttpBinding): Renderer {
     unary(message, url, responseHeader) {
       const page = pageHeaders?.(message, url);
       if (status === NO_CONTENT) {
-        return new Response(null, { status, headers: headersWith({ ...caching, ...page }, responseHeader) });
+        return { status, headers: headersWith({ ...caching, ...page }, responseHeader), body: null };
       }
       if (body.kind === "json") {
         const text = body.write(message);
-        return new Response(text, { status, headers: headersWith({ ...json, ...page }, responseHeader) });
+        return { status, headers: headersWith({ ...json, ...page }, responseHeader), body: text };
       }
       const { contentType, data } = body.read(message);
       const headers = headersWith({ ...caching, ...page, "content-type": contentType }, responseHeader);
-      return new Response(data, { status, headers });
+      return { status, headers, body: data };
     },
   };
 }

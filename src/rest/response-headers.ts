@@ -12,3 +12,23 @@ export function headersWith(ours: PlainHeaders, theirs: Headers | undefined): Pl
   for (const name of Object.keys(ours)) headers.set(name, ours[name]!);
   return headers;
 }
+
+/** Headers and more of them; the latter win. What is given is not changed. */
+export function withHeaders(headers: PlainHeaders | Headers, more: PlainHeaders): PlainHeaders | Headers {
+  if (!(headers instanceof Headers)) return { ...headers, ...more };
+  const all = new Headers(headers);
+  for (const name of Object.keys(more)) all.set(name, more[name]!);
+  return all;
+}
+
+/** Headers without one of them. */
+export function withoutHeader(headers: PlainHeaders | Headers, name: string): PlainHeaders | Headers {
+  const left = new Headers(headers);
+  left.delete(name);
+  return left;
+}
+
+/** One header's value. */
+export function headerOf(headers: PlainHeaders | Headers, name: string): string | undefined {
+  return headers instanceof Headers ? (headers.get(name) ?? undefined) : headers[name];
+}

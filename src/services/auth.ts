@@ -10,6 +10,7 @@ import type { AccessTokens } from "../identity/access-token.ts";
 import type { RefreshTokens } from "../identity/refresh-token.ts";
 import type { Session, SessionStore } from "../identity/session-store.ts";
 import type { Platform } from "../upstream/platform.ts";
+import { type CallContext, fetchedNow } from "../upstream/upstream-client.ts";
 import { demandAnswer, toPublicUser } from "./public-messages.ts";
 
 export interface AuthDependencies {
@@ -120,10 +121,10 @@ function holderFrom({ userId, userType }: User): { readonly userId: string; read
 async function fetchUser(
   { userId, sessionId }: Session,
   { platform, sessions }: AuthDependencies,
-  context: Parameters<Platform["users"]["getUser"]>[1],
+  context: CallContext,
 ): Promise<User> {
   try {
-    const { user } = await platform.users.getUser({ userId }, context);
+    const { user } = await platform.users.getUser({ userId }, fetchedNow(context));
     // A session is one user's: no mistake of a service may turn it into another's.
     return demandAnswer(user?.userId === userId ? user : undefined, "user");
   } catch (error) {

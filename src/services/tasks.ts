@@ -5,7 +5,7 @@ import type { TasksService } from "../gen/gateway/v1/tasks_pb.ts";
 import { TaskLifecycleStatus } from "../gen/platform/common/v1/common_pb.ts";
 import type { Task } from "../gen/platform/tasks/v1/tasks_pb.ts";
 import type { Platform } from "../upstream/platform.ts";
-import type { CallContext } from "../upstream/upstream-client.ts";
+import { type CallContext, fetchedNow } from "../upstream/upstream-client.ts";
 import { demandTaskOwner, demandTaskReader, taskScope } from "./access.ts";
 import { createMerge } from "./merge.ts";
 import { demandAnswer, toPublicTask } from "./public-messages.ts";
@@ -33,9 +33,10 @@ export function createTasksService(platform: Platform): ServiceImpl<typeof Tasks
     },
 
     async getTask({ taskId }, context) {
-      const task = await fetchTask(platform, taskId, context);
-      demandTaskReader(callerOf(context), task);
-      return { task: toPublicTask(task) };
+      const { task } = await platform.tasks.getTask({ taskId }, context);
+      const found = demandAnswer(task, "task");
+      demandTaskReader(callerOf(context), found);
+      return { task: toPublicTask(found) };
     },
 
     async updateTask({ taskId, changes, updateMask }, context) {
@@ -72,9 +73,9 @@ export function createTasksService(platform: Platform): ServiceImpl<typeof Tasks
   };
 }
 
-/** The stored task. Rejects with NOT_FOUND where there is none. */
+/** The task as it is now, to decide on. Rejects with NOT_FOUND where there is none. */
 export async function fetchTask(platform: Platform, taskId: string, context: CallContext): Promise<Task> {
-  const { task } = await platform.tasks.getTask({ taskId }, context);
+  const { task } = await platform.tasks.getTask({ taskId }, fetchedNow(context));
   return demandAnswer(task, "task");
 }
 

@@ -6,7 +6,7 @@ import { UserPresenceStatus } from "../gen/platform/common/v1/common_pb.ts";
 import type { DeveloperProfile } from "../gen/platform/users/v1/users_pb.ts";
 import type { Platform } from "../upstream/platform.ts";
 import type { PresenceName } from "../upstream/presence-client.ts";
-import type { CallContext } from "../upstream/upstream-client.ts";
+import { type CallContext, fetchedNow } from "../upstream/upstream-client.ts";
 import { createMerge } from "./merge.ts";
 import { demandAnswer, toPublicProfile, toPublicUser } from "./public-messages.ts";
 
@@ -99,7 +99,8 @@ async function findProfile(
 
 async function fetchProfileToMerge(platform: Platform, userId: string, context: CallContext) {
   try {
-    return demandAnswer((await platform.users.getDeveloperProfile({ userId }, context)).profile, "profile");
+    const { profile } = await platform.users.getDeveloperProfile({ userId }, fetchedNow(context));
+    return demandAnswer(profile, "profile");
   } catch (error) {
     if (!isGatewayError(error, "UNIMPLEMENTED")) throw error;
     throw new GatewayError(

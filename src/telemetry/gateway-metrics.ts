@@ -26,6 +26,16 @@ export function createGatewayMetrics() {
     callsInFlight: registry.gauge("gateway_service_calls_in_flight", "Calls to a service that are under way now.", [
       "service",
     ]),
+    upstreamRetries: registry.counter(
+      "gateway_upstream_retries_total",
+      "Calls to the platform's services that were made again, by why.",
+      ["service", "method", "reason"],
+    ),
+    cacheRequests: registry.counter(
+      "gateway_cache_requests_total",
+      "Calls that may be answered from what is kept, by what became of them.",
+      ["service", "method", "outcome"],
+    ),
     breakerState: registry.gauge(
       "gateway_circuit_breaker_state",
       "Circuit breaker of a service: 0 closed, 1 open, 2 half-open.",

@@ -13,7 +13,13 @@ export interface Call {
   /** The request of ours that this call serves. */
   readonly context: RequestContext;
   readonly contextValues: ContextValues;
-  /** Fires when our own client went away. */
+  /** Milliseconds since the epoch at which the call must be over: all attempts, and every wait between them. */
+  readonly deadlineAtMs: number;
+  /** 1, or 2 and more where an attempt before this one failed. */
+  readonly attempt: number;
+  /** Something is decided on the answer: it must be the service's own, of now. */
+  readonly fresh: boolean;
+  /** Fires when our own client went away, or when another attempt has answered. */
   readonly signal: AbortSignal;
   /** It is to find out whether the service is back: one attempt, and no more. */
   readonly isProbe: boolean;

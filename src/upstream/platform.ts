@@ -5,6 +5,7 @@ import { TaskService } from "../gen/platform/tasks/v1/tasks_pb.ts";
 import { UserService } from "../gen/platform/users/v1/users_pb.ts";
 import type { GatewayMetrics } from "../telemetry/gateway-metrics.ts";
 import type { Breaker } from "./breakers.ts";
+import type { CallCache } from "./call-cache.ts";
 import { createCallSlots } from "./call-slots.ts";
 import type { PresenceClient } from "./presence-client.ts";
 import type { UpstreamService } from "./services.ts";
@@ -30,6 +31,8 @@ export interface PlatformOptions {
   readonly metrics: GatewayMetrics;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** Undefined: no answer is kept. */
+  readonly cache?: CallCache | undefined;
 }
 
 /** Makes the clients of all services, once for a process or isolate. */
@@ -41,6 +44,7 @@ export function createPlatform({
   requestTimeoutMs,
   metrics,
   now,
+  cache,
 }: PlatformOptions): Platform {
   const options = (service: UpstreamService) => ({
     service,
@@ -50,6 +54,7 @@ export function createPlatform({
     requestTimeoutMs,
     metrics,
     now,
+    cache,
   });
   return {
     users: createUpstreamClient(UserService, options("users")),

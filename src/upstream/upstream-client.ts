@@ -1,21 +1,43 @@
-import type { DescMethodUnary, DescService, Message, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import type {
+  DescMessage,
+  DescMethodUnary,
+  DescService,
+  Message,
+  MessageInitShape,
+  MessageShape,
+} from "@bufbuild/protobuf";
 import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError, type HandlerContext, type Transport } from "@connectrpc/connect";
 import { requestContextOf } from "../context.ts";
-import { callSettingsOf } from "../contract/call-policy.ts";
+import { type CallSettings, callSettingsOf } from "../contract/call-policy.ts";
 import { roleName } from "../contract/roles.ts";
 import { ERROR_CODES, GatewayError } from "../errors.ts";
 import type { GatewayMetrics } from "../telemetry/gateway-metrics.ts";
 import type { Breaker } from "./breakers.ts";
 import type { Call, CallStep } from "./call.ts";
+import type { CallCache } from "./call-cache.ts";
 import type { CallSlots } from "./call-slots.ts";
 import { guardWithBreaker } from "./guard-with-breaker.ts";
+import { hedge } from "./hedge.ts";
 import { limitInFlight } from "./limit-in-flight.ts";
+import { retry, sleep } from "./retry.ts";
+import { createRetryBudget } from "./retry-budget.ts";
 import { labelOf, type UpstreamService } from "./services.ts";
 import { toUpstreamError } from "./upstream-errors.ts";
 
 /** What a call needs of the request that it serves: any handler's context has it. */
-export type CallContext = Pick<HandlerContext, "values" | "signal">;
+export interface CallContext extends Pick<HandlerContext, "values" | "signal"> {
+  /** True: never from the cache. See fetchedNow. */
+  readonly fresh?: boolean;
+}
+
+/**
+ * For calls whose answer decides something: who may write, what a write is merged with, which role a token gets. What is
+ * only shown may be a few seconds old, what is decided on may not.
+ */
+export function fetchedNow({ values, signal }: CallContext): CallContext {
+  return { values, signal, fresh: true };
+}
 
 /** One function for each unary rpc of a service. Each rejects with a GatewayError and nothing else. */
 export type UpstreamClient<S extends DescService> = {
@@ -38,43 +60,68 @@ export interface UpstreamClientOptions {
   readonly requestTimeoutMs: number;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** 0 to 1. Default Math.random. */
+  readonly random?: () => number;
+  /** Undefined: no answer is kept. */
+  readonly cache?: CallCache | undefined;
 }
 
 /**
  * Makes the client of one service. A call walks through these steps, the first the outermost:
  *
- * 1. count     what the call ended with, by the gRPC code's name
- * 2. breaker   refuse while the service is known to be ill, and watch how it does
- * 3. in flight refuse what is too much at once
- * 4. translate whatever goes wrong into the answer for our client
- * 5. send      with a deadline, our identity as metadata, and nothing of what the client sent
+ * 1. cache     answer from what is kept, or forget what a write makes untrue
+ * 2. count     what the call ended with, by the gRPC code's name
+ * 3. breaker   refuse while the service is known to be ill, and watch how it does
+ * 4. in flight refuse what is too much at once
+ * 5. translate whatever goes wrong into the answer for our client
+ * 6. retry     make it again, where that is safe and the service's budget allows it
+ * 7. hedge     make it twice at once, where its policy says so and the answer takes long
+ * 8. send      with a deadline, our identity as metadata, and nothing of what the client sent
+ *
+ * The cache comes first: what it answers is no call of the service, and is not counted as one.
  */
 export function createUpstreamClient<S extends DescService>(
   desc: S,
   options: UpstreamClientOptions,
 ): UpstreamClient<S> {
-  const { service, metrics, slots } = options;
+  const { service, metrics, slots, now, random = Math.random, cache } = options;
   const inFlight = metrics.callsInFlight.labels({ service: labelOf(service) });
-  let send = translate(sender(options));
+  const repeat = { budget: createRetryBudget(), metrics, now, random, sleep };
+  let send = hedge(repeat, sender(options));
+  send = translate(retry(repeat, send));
   send = limitInFlight(slots, inFlight, send);
   send = guardWithBreaker(options, send);
   send = count(options, send);
+  if (cache !== undefined) send = cache(send);
   const client: Record<string, unknown> = {};
+  const callOf = (
+    method: DescMethodUnary,
+    settings: CallSettings,
+    request: MessageInitShape<DescMessage>,
+    { values: contextValues, signal, fresh = false }: CallContext,
+  ): Call => {
+    const context = requestContextOf(contextValues);
+    const deadlineAtMs = Math.min(context.deadlineAtMs, now() + settings.timeoutMs);
+    return {
+      service,
+      method,
+      settings,
+      request: create(method.input, request),
+      context,
+      contextValues,
+      deadlineAtMs,
+      attempt: 1,
+      fresh,
+      signal,
+      isProbe: false,
+    };
+  };
   for (const method of desc.methods) {
     if (method.methodKind !== "unary") continue;
     const unary = method as DescMethodUnary;
     const settings = callSettingsOf(unary);
     client[method.localName] = (request: MessageInitShape<typeof unary.input>, context: CallContext) =>
-      send({
-        service,
-        method: unary,
-        settings,
-        request: create(unary.input, request),
-        context: requestContextOf(context.values),
-        contextValues: context.values,
-        signal: context.signal,
-        isProbe: false,
-      });
+      send(callOf(unary, settings, request, context));
   }
   return client as UpstreamClient<S>;
 }
@@ -105,15 +152,14 @@ function translate(next: CallStep): CallStep {
 }
 
 function sender({ transport, now }: UpstreamClientOptions): CallStep {
-  return async ({ method, settings, request, context, contextValues, signal, service }) => {
+  return async ({ method, settings, request, context, contextValues, deadlineAtMs, signal, service }) => {
     // A call that nobody waits for is not made.
     signal.throwIfAborted();
     // Whole milliseconds: gRPC's timeout has no fractions, and Connect takes 0 for "no limit".
-    const leftMs = Math.floor(context.deadlineAtMs - now());
-    if (leftMs <= 0) {
+    const timeoutMs = Math.floor(deadlineAtMs - now());
+    if (timeoutMs <= 0) {
       throw toUpstreamError(new ConnectError("no time left", Code.DeadlineExceeded), { service, settings, signal });
     }
-    const timeoutMs = Math.min(settings.timeoutMs, leftMs);
     const header = metadataOf(context);
     const answer = await transport.unary(method, signal, timeoutMs, header, request, contextValues);
     return answer.message as Message;

@@ -1,6 +1,8 @@
 import { Code, ConnectError } from "@connectrpc/connect";
+import type { CallSettings } from "../contract/call-policy.ts";
 import { authenticationError, type ErrorCode, GatewayError } from "../errors.ts";
 import type { Call } from "./call.ts";
+import { neverArrived } from "./failure-kind.ts";
 import { titleOf } from "./services.ts";
 
 /** What a service says of its caller's request: these codes keep their meaning, and their text is for the client. */
@@ -14,6 +16,11 @@ const ABOUT_THE_REQUEST: ReadonlyMap<Code, ErrorCode> = new Map([
   [Code.PermissionDenied, "ACCESS_DENIED"],
 ]);
 
+/** What of a call decides how its failure reads. */
+export interface FailedCall extends Pick<Call, "service" | "signal"> {
+  readonly settings: Pick<CallSettings, "checksCredentials">;
+}
+
 /** Seconds that a client should wait for a service that is down: about as long as a restart takes. */
 const RETRY_AFTER_SECONDS = 2;
 
@@ -25,14 +32,14 @@ const RETRY_AFTER_SECONDS = 2;
  * sent: a broken envelope is INVALID_ARGUMENT, a destroyed socket CANCELED or ABORTED. Only an error that came over
  * the wire as a status may therefore be read as the service's word; anything else is the connection's fault, or ours.
  */
-export function toUpstreamError(thrown: unknown, call: Pick<Call, "service" | "settings" | "signal">): GatewayError {
+export function toUpstreamError(thrown: unknown, call: FailedCall): GatewayError {
   if (thrown instanceof GatewayError) return thrown;
   if (call.signal.aborted) return new GatewayError("CANCELLED", "The client went away.", { cause: thrown });
   const error = ConnectError.from(thrown);
   return error.isWireError ? fromStatus(error, call) : fromConnection(error, call);
 }
 
-function fromStatus(error: ConnectError, { service, settings }: Pick<Call, "service" | "settings">): GatewayError {
+function fromStatus(error: ConnectError, { service, settings }: FailedCall): GatewayError {
   const aboutTheRequest = ABOUT_THE_REQUEST.get(error.code);
   if (aboutTheRequest !== undefined) {
     return new GatewayError(aboutTheRequest, clientText(error.rawMessage, aboutTheRequest), { cause: error });
@@ -57,7 +64,7 @@ function fromStatus(error: ConnectError, { service, settings }: Pick<Call, "serv
   }
 }
 
-function fromConnection(error: ConnectError, { service }: Pick<Call, "service">): GatewayError {
+function fromConnection(error: ConnectError, { service }: FailedCall): GatewayError {
   switch (proxyStatusOf(error)) {
     case "403":
       return new GatewayError("ACCESS_DENIED", `The ${titleOf(service)} refused the call.`, { cause: error });
@@ -67,7 +74,8 @@ function fromConnection(error: ConnectError, { service }: Pick<Call, "service">)
       return tooLate(error, service);
     default:
   }
-  if (error.code === Code.Unavailable || neverArrived(error)) return unavailable(error, service);
+  if (error.code === Code.Unavailable || isUnreachable(error) || neverArrived(error))
+    return unavailable(error, service);
   if (error.code === Code.DeadlineExceeded) return tooLate(error, service);
   return garbled(error, service);
 }
@@ -83,15 +91,8 @@ export function proxyStatusOf({ rawMessage }: ConnectError): string | undefined 
 /** What sockets say of a host that cannot be reached, as far as Connect does not know it for UNAVAILABLE. */
 const UNREACHABLE = new Set(["EHOSTUNREACH", "EHOSTDOWN", "ENETUNREACH", "ENETDOWN", "EADDRNOTAVAIL"]);
 
-/** The service did nothing with the call: there was no way to it, or HTTP/2 says that it did not look at the call. */
-function neverArrived(error: ConnectError): boolean {
-  let reason: unknown = error;
-  for (let depth = 0; reason instanceof Error && depth < 5; depth++) {
-    if ("code" in reason && typeof reason.code === "string" && UNREACHABLE.has(reason.code)) return true;
-    if (reason.message.includes("REFUSED_STREAM")) return true;
-    reason = reason.cause;
-  }
-  return false;
+function isUnreachable({ cause }: ConnectError): boolean {
+  return cause instanceof Error && "code" in cause && typeof cause.code === "string" && UNREACHABLE.has(cause.code);
 }
 
 function unavailable(cause: unknown, service: Call["service"]): GatewayError {

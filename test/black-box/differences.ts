@@ -13,6 +13,9 @@ const WORKERD_CANNOT = {
     "It takes the end of what a client sends for just that, as HTTP allows, and notices a client that is gone by its " +
     "reset alone. So what a client that leaves in peace had asked for is done. (Before a deployed Worker stands Cloudflare's " +
     "own server, which tells it.)",
+  "let a request wait for another's work":
+    "I/O, and every promise that waits for it, belongs to the request that began it, and dies with it. So requests that " +
+    "come before the first answer is kept each ask the service.",
 } as const;
 
 /** Whether the runtime under test lacks this. */

@@ -19,7 +19,8 @@ const answerAllWith =
 describe("a service that is stopped costs only its own routes", () => {
   outageSuite({
     services: OUT_SERVICES,
-    start: () => startGatewayUnderTest({ env: { ...UNLIMITED, ...PATIENT } }),
+    // Without what is kept: reads would go on for a while (cache.test.ts).
+    start: () => startGatewayUnderTest({ env: { ...UNLIMITED, ...PATIENT, CACHE_TTL: "0" } }),
     breakDown: ({ platform }, service) => platform.services[service].stop(),
     status: 503,
     code: "SERVICE_UNAVAILABLE",

@@ -49,7 +49,14 @@ function libraryApp(): Hono {
         request: req.raw,
         path: req.path,
         message: endpoint.read({ request: req.raw, captured: endpoint.capture(req.path), body: undefined }),
-        context: { requestId: "r", traceparent: undefined, deadlineAtMs: 4_000, caller: undefined, note: () => {} },
+        context: {
+          requestId: "r",
+          traceparent: undefined,
+          deadlineAtMs: 4_000,
+          caller: undefined,
+          note: () => {},
+          cacheUses: [],
+        },
         lateProblem: () => ({ body: {} }),
       });
   });

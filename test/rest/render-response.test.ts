@@ -5,7 +5,8 @@ import { LoginResponseSchema } from "#gen/gateway/v1/auth_pb.ts";
 import { CreateTaskResponseSchema, DeleteTaskResponseSchema } from "#gen/gateway/v1/tasks_pb.ts";
 import { HttpBodySchema } from "#gen/google/api/httpbody_pb.ts";
 import { httpBindings } from "#src/rest/http-rules.ts";
-import { compileRenderer } from "#src/rest/render-response.ts";
+import { compileRenderer as compile } from "#src/rest/render-response.ts";
+import { toResponse } from "#src/rest/rendered-answer.ts";
 import { EverythingSchema } from "../gen/transcoder/v1/everything_pb.ts";
 import {
   BookSchema,
@@ -15,6 +16,12 @@ import {
 } from "../gen/transcoder/v1/library_pb.ts";
 import { annotatedService, httpRule } from "./annotated-service.ts";
 import { bindingOf } from "./bindings.ts";
+
+/** A renderer whose answers can be looked at as a client would. */
+function compileRenderer(binding: Parameters<typeof compile>[0]) {
+  const { unary } = compile(binding);
+  return { unary: (...args: Parameters<typeof unary>) => toResponse(unary(...args)) };
+}
 
 const URL_INFO = { path: "/v1/x", query: "" };
 

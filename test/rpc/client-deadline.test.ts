@@ -11,6 +11,7 @@ const context: RequestContext = {
   deadlineAtMs: OURS_MS,
   caller: undefined,
   note: () => {},
+  cacheUses: [],
 };
 
 const deadline = (framing: Wire["framing"], headers: Record<string, string>) =>

@@ -91,7 +91,14 @@ function requestOf(
 async function askUs(request: Request, body: Uint8Array): Promise<Response> {
   try {
     const message = ours.read({ request, body, demandSelf: () => {} });
-    const context = { requestId: "r", traceparent: undefined, deadlineAtMs: 1, caller: undefined, note: () => {} };
+    const context = {
+      requestId: "r",
+      traceparent: undefined,
+      deadlineAtMs: 1,
+      caller: undefined,
+      note: () => {},
+      cacheUses: [],
+    };
     return await ours.answer({ request, message, context, lateProblem: () => {} });
   } catch (thrown) {
     return ours.refuse(toGatewayError(thrown), request);

@@ -60,7 +60,14 @@ const answer = (endpoint: RpcEndpoint, request: Request, message: Message) =>
   endpoint.answer({
     request,
     message,
-    context: { requestId: "r", traceparent: undefined, deadlineAtMs: 4_000, caller: undefined, note: () => {} },
+    context: {
+      requestId: "r",
+      traceparent: undefined,
+      deadlineAtMs: 4_000,
+      caller: undefined,
+      note: () => {},
+      cacheUses: [],
+    },
     lateProblem: (thrown) => late.push(thrown),
   });
 

@@ -176,6 +176,7 @@ function valuesOf(deadlineMs: number) {
     deadlineAtMs: Date.now() + deadlineMs,
     caller: undefined,
     note: () => {},
+    cacheUses: [],
   });
 }
 

@@ -28,6 +28,11 @@ export interface MisbehavingGrpcServer {
   misbehaveOnce(behaviour: Behaviour): void;
   /** From now on every call meets this. */
   misbehave(behaviour: Behaviour): void;
+  /**
+   * What a rolling restart looks like from outside: every connection is told to go (GOAWAY), calls under way are
+   * answered, and new connections find the next instance.
+   */
+  restart(): void;
   /** Sends GOAWAY on every connection, whatever it is doing. */
   goAway(code: number): void;
   /** Ends every connection with a TCP RST. */
@@ -104,6 +109,9 @@ export async function startMisbehavingGrpcServer(port = 0): Promise<MisbehavingG
     },
     misbehave: (behaviour) => {
       always = behaviour;
+    },
+    restart: () => {
+      for (const { session } of connections) session.close();
     },
     goAway: (code) => {
       for (const { session } of connections) session.goaway(code);

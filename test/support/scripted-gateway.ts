@@ -33,6 +33,8 @@ export async function startScriptedGateway(env: Readonly<Record<string, string>>
       TASK_SERVICE_URL: tasks.url,
       RECOMMENDATION_SERVICE_URL: recommendation.url,
       ORCHESTRATOR_URL: orchestrator.url,
+      // What a test scripts is to be seen by the next request, whatever was answered before.
+      CACHE_TTL: "0",
       ...env,
     },
   });

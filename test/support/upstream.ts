@@ -121,6 +121,7 @@ export function requestContext(options: ContextOptions = {}): RequestContext {
     deadlineAtMs: options.deadlineAtMs ?? Date.now() + PLENTY_MS,
     caller: options.caller,
     note: () => {},
+    cacheUses: [],
   };
 }
 

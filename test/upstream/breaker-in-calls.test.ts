@@ -38,7 +38,8 @@ async function setUp(behave: Behaviour) {
   return { server, upstream, call, advance };
 }
 
-const unavailable = refuse(14, "draining");
+/** It asks not to be called again, so that a call is one attempt. */
+const unavailable = refuse(14, "draining", { "grpc-retry-pushback-ms": "-1" });
 
 describe("a service that fails is left alone", () => {
   test("after so many failures calls are refused at once: 503 with Retry-After, and the service hears of none", async () => {

@@ -47,6 +47,12 @@ const HOSTILE_TEXT = encodeURIComponent(
 );
 const LEAK = /10\.0\.0\.7|127\.0\.0\.1|postgres|secret|\.ts\b|X-Evil|html|NGHTTP2|envelope|grpc-status|\p{Cc}/iu;
 
+/**
+ * The call that fails is a write, which is not made again where the service may have begun: what is looked at here is
+ * one attempt. What is repeated has a file of its own (retries.test.ts).
+ */
+const account = { email: "ada@example.org" };
+
 /** Time enough for a call that is meant to run into its deadline. */
 const SHORT_MS = 400;
 
@@ -69,9 +75,10 @@ const row = (
   deadlineMs?: number,
 ): Failure => ({ what, behave, expected, metric, why, ...(deadlineMs === undefined ? {} : { deadlineMs }) });
 
-const { NGHTTP2_NO_ERROR, NGHTTP2_PROTOCOL_ERROR, NGHTTP2_INTERNAL_ERROR, NGHTTP2_REFUSED_STREAM, NGHTTP2_CANCEL } =
-  constants;
+const { NGHTTP2_NO_ERROR, NGHTTP2_PROTOCOL_ERROR, NGHTTP2_INTERNAL_ERROR, NGHTTP2_CANCEL } = constants;
 const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_INADEQUATE_SECURITY } = constants;
+/** A GOAWAY's last stream, where every stream has been seen. */
+const SEEN = 2 ** 31 - 1;
 const tooLarge = Buffer.alloc(16 * 1_048_576 + 1);
 const gzip = { "grpc-encoding": "gzip" };
 
@@ -124,13 +131,6 @@ const FAILURES: readonly Failure[] = [
     "Connect says INVALID_ARGUMENT: not 400",
   ),
   row(
-    "RST_STREAM REFUSED_STREAM",
-    resetStream(NGHTTP2_REFUSED_STREAM),
-    UNAVAILABLE,
-    "UNAVAILABLE",
-    "the service promises that it did nothing: another try is safe",
-  ),
-  row(
     "RST_STREAM ENHANCE_YOUR_CALM",
     resetStream(NGHTTP2_ENHANCE_YOUR_CALM),
     BAD_GATEWAY,
@@ -145,29 +145,22 @@ const FAILURES: readonly Failure[] = [
     "Connect may say PERMISSION_DENIED: nobody asked about the caller",
   ),
   row(
-    "GOAWAY that has not seen the call",
-    goAwayDuringCall(NGHTTP2_NO_ERROR, { lastStreamId: 1 }),
-    UNAVAILABLE,
-    "UNAVAILABLE",
-    "a restarting service: as REFUSED_STREAM",
-  ),
-  row(
     "GOAWAY in the call, and the connection's end",
-    goAwayDuringCall(NGHTTP2_NO_ERROR, { lastStreamId: 3 }),
+    goAwayDuringCall(NGHTTP2_NO_ERROR, { lastStreamId: SEEN }),
     BAD_GATEWAY,
     "INTERNAL",
     "the service began: nobody knows how far it came",
   ),
   row(
     "GOAWAY INTERNAL_ERROR",
-    goAwayDuringCall(NGHTTP2_INTERNAL_ERROR, { lastStreamId: 3 }),
+    goAwayDuringCall(NGHTTP2_INTERNAL_ERROR, { lastStreamId: SEEN }),
     BAD_GATEWAY,
     "INTERNAL",
     "the connection is broken",
   ),
   row(
     "GOAWAY ENHANCE_YOUR_CALM",
-    goAwayDuringCall(NGHTTP2_ENHANCE_YOUR_CALM, { lastStreamId: 3 }),
+    goAwayDuringCall(NGHTTP2_ENHANCE_YOUR_CALM, { lastStreamId: SEEN }),
     BAD_GATEWAY,
     "INTERNAL",
     "too many pings, say",
@@ -297,7 +290,7 @@ describe("an upstream's failure has the right answer, and the next call on the s
 
     server.misbehaveOnce(behave);
     const context = callContext({ deadlineAtMs: Date.now() + deadlineMs });
-    const error = await gatewayErrorOf(upstream.platform.users.getUser({ userId: "usr_a" }, context));
+    const error = await gatewayErrorOf(upstream.platform.users.createUser(account, context));
 
     expect(outline(error)).toEqual(expected);
     expect(textsOf(error)).not.toMatch(LEAK);
@@ -306,7 +299,7 @@ describe("an upstream's failure has the right answer, and the next call on the s
     await expectGoodCall(upstream);
     expect(serviceCalls(upstream.metrics)).toEqual({
       "user-service GetUser OK": 2,
-      [`user-service GetUser ${metric}`]: 1,
+      [`user-service CreateUser ${metric}`]: 1,
     });
     expect(breaker.outcomes).toEqual(["success", TAKEN_OTHERWISE[what] ?? "failure", "success"]);
   });
@@ -323,9 +316,7 @@ describe("an upstream's failure has the right answer, and the next call on the s
   test("a hundred failures of every kind in turn, and the client is as good as new", async () => {
     const server = await startMisbehavingGrpcServer();
     const upstream = openUpstream(server.url);
-    const quick = FAILURES.filter(
-      ({ deadlineMs, what }) => deadlineMs === undefined && !what.startsWith("GOAWAY that"),
-    );
+    const quick = FAILURES.filter(({ deadlineMs }) => deadlineMs === undefined);
     for (let n = 0; n < 100; n++) {
       const { what, behave, expected } = quick[(n * 7) % quick.length]!;
       server.misbehaveOnce(behave);
@@ -363,7 +354,7 @@ describe("a service that cannot be reached", () => {
     await startMisbehavingGrpcServer(port);
     await expectGoodCall(upstream);
     expect(serviceCalls(upstream.metrics)).toEqual({
-      "user-service GetUser UNAVAILABLE": 3,
+      "user-service CreateUser UNAVAILABLE": 3,
       "user-service GetUser OK": 1,
     });
   });
@@ -511,7 +502,7 @@ describe("the client goes away", () => {
 });
 
 async function failure({ platform }: Upstream): Promise<GatewayError> {
-  return await gatewayErrorOf(platform.users.getUser({ userId: "usr_a" }, callContext()));
+  return await gatewayErrorOf(platform.users.createUser(account, callContext()));
 }
 
 async function expectGoodCall({ platform }: Upstream): Promise<void> {

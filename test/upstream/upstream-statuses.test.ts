@@ -98,10 +98,11 @@ describe("a status that a service sends has the contract's answer", () => {
     const breaker = recordingBreaker();
     const { platform, metrics } = openUpstream(server.url, { createBreaker: breaker.create });
     server.misbehaveOnce(behave);
-    const error = await gatewayErrorOf(platform.users.getUser({ userId: "usr_a" }, callContext()));
+    // A write, so that what is looked at is one attempt.
+    const error = await gatewayErrorOf(platform.users.createUser({ email: "ada@example.org" }, callContext()));
     expect(outline(error)).toEqual(retryAfter === undefined ? [code, http] : [code, http, retryAfter]);
     expect(error.message).toBe(text);
-    expect(serviceCalls(metrics)).toEqual({ [`user-service GetUser ${name}`]: 1 });
+    expect(serviceCalls(metrics)).toEqual({ [`user-service CreateUser ${name}`]: 1 });
     expect((await platform.users.getUser({ userId: "usr_a" }, callContext())).user?.userId).toBe(GOOD_USER_ID);
     expect(breaker.outcomes).toEqual([OUTCOMES[status] ?? "success", "success"]);
   });

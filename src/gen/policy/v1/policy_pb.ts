@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file policy/v1/policy.proto.
  */
 export const file_policy_v1_policy: GenFile = /*@__PURE__*/
-  fileDesc("ChZwb2xpY3kvdjEvcG9saWN5LnByb3RvEglwb2xpY3kudjEitAIKBlBvbGljeRIhCgZhY2Nlc3MYASABKA4yES5wb2xpY3kudjEuQWNjZXNzEh4KBXJvbGVzGAIgAygOMg8ucG9saWN5LnYxLlJvbGUSEgoKc2VsZl9maWVsZBgDIAEoCRIhCgRkYXRhGAQgASgOMhMucG9saWN5LnYxLkRhdGFSdWxlEigKCnJhdGVfY2xhc3MYBSABKA4yFC5wb2xpY3kudjEuUmF0ZUNsYXNzEhYKDnN1Y2Nlc3Nfc3RhdHVzGAYgASgNEg8KB3BhcnRpYWwYByABKAgSHQoEcGFnZRgIIAEoCzIPLnBvbGljeS52MS5QYWdlEhAKCG5vX3N0b3JlGAkgASgIEiwKDHJhdGVfc3ViamVjdBgKIAEoCzIWLnBvbGljeS52MS5SYXRlU3ViamVjdCJACgtSYXRlU3ViamVjdBIPCgVlbWFpbBgBIAEoCUgAEhcKDXJlZnJlc2hfdG9rZW4YAiABKAlIAEIHCgVmaWVsZCJdCgRQYWdlEhMKC2xpbWl0X2ZpZWxkGAEgASgJEhQKDG9mZnNldF9maWVsZBgCIAEoCRITCgt0b3RhbF9maWVsZBgDIAEoCRIVCg1kZWZhdWx0X2xpbWl0GAQgASgNIjwKCkNhbGxQb2xpY3kSEgoKdGltZW91dF9tcxgBIAEoDRIaChJjaGVja3NfY3JlZGVudGlhbHMYAiABKAgimwMKCkZpZWxkUnVsZXMSEAoIcmVxdWlyZWQYASABKAgSCgoCaWQYAiABKAgSEQoJbm90X2JsYW5rGAMgASgIEhQKB21pbl9sZW4YBCABKARIAIgBARIUCgdtYXhfbGVuGAUgASgESAGIAQESDwoHcGF0dGVybhgGIAEoCRIXCg9wYXR0ZXJuX21lc3NhZ2UYByABKAkSDQoFZW1haWwYCCABKAgSEAoIaHR0cF91cmwYCSABKAgSDwoCZ3QYCiABKAFIAogBARIQCgNndGUYCyABKAFIA4gBARIPCgJsdBgMIAEoAUgEiAEBEhAKA2x0ZRgNIAEoAUgFiAEBEgoKAmluGA4gAygJEhYKCW1pbl9pdGVtcxgPIAEoBEgGiAEBEhYKCW1heF9pdGVtcxgQIAEoBEgHiAEBEhEKCXNwZWNpZmllZBgRIAEoCEIKCghfbWluX2xlbkIKCghfbWF4X2xlbkIFCgNfZ3RCBgoEX2d0ZUIFCgNfbHRCBgoEX2x0ZUIMCgpfbWluX2l0ZW1zQgwKCl9tYXhfaXRlbXMiLQoMTWVzc2FnZVJ1bGVzEh0KBGxlc3MYASADKAsyDy5wb2xpY3kudjEuTGVzcyInCgRMZXNzEg4KBmxlc3NlchgBIAEoCRIPCgdncmVhdGVyGAIgASgJIhsKClZhbHVlTmFtZXMSDQoFYWxpYXMYASADKAkqSQoGQWNjZXNzEhYKEkFDQ0VTU19VTlNQRUNJRklFRBAAEhEKDUFDQ0VTU19BTllPTkUQARIUChBBQ0NFU1NfU0lHTkVEX0lOEAIqUQoEUm9sZRIUChBST0xFX1VOU1BFQ0lGSUVEEAASDwoLUk9MRV9DTElFTlQQARISCg5ST0xFX0RFVkVMT1BFUhACEg4KClJPTEVfQURNSU4QAypzCghEYXRhUnVsZRIZChVEQVRBX1JVTEVfVU5TUEVDSUZJRUQQABIYChREQVRBX1JVTEVfVEFTS19PV05FUhABEhkKFURBVEFfUlVMRV9UQVNLX1JFQURFUhACEhcKE0RBVEFfUlVMRV9UQVNLX0xJU1QQAyo/CglSYXRlQ2xhc3MSGgoWUkFURV9DTEFTU19VTlNQRUNJRklFRBAAEhYKElJBVEVfQ0xBU1NfU0lHTl9JThABOkUKA3JwYxIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGNGGAyABKAsyES5wb2xpY3kudjEuUG9saWN5UgNycGM6SwoEY2FsbBIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGNKGAyABKAsyFS5wb2xpY3kudjEuQ2FsbFBvbGljeVIEY2FsbDpMCgVmaWVsZBIdLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE9wdGlvbnMY04YDIAEoCzIVLnBvbGljeS52MS5GaWVsZFJ1bGVzUgVmaWVsZDpQCgV2YWx1ZRIhLmdvb2dsZS5wcm90b2J1Zi5FbnVtVmFsdWVPcHRpb25zGNWGAyABKAsyFS5wb2xpY3kudjEuVmFsdWVOYW1lc1IFdmFsdWU6VAoHbWVzc2FnZRIfLmdvb2dsZS5wcm90b2J1Zi5NZXNzYWdlT3B0aW9ucxjUhgMgASgLMhcucG9saWN5LnYxLk1lc3NhZ2VSdWxlc1IHbWVzc2FnZWIGcHJvdG8z", [file_google_protobuf_descriptor]);
+  fileDesc("ChZwb2xpY3kvdjEvcG9saWN5LnByb3RvEglwb2xpY3kudjEitAIKBlBvbGljeRIhCgZhY2Nlc3MYASABKA4yES5wb2xpY3kudjEuQWNjZXNzEh4KBXJvbGVzGAIgAygOMg8ucG9saWN5LnYxLlJvbGUSEgoKc2VsZl9maWVsZBgDIAEoCRIhCgRkYXRhGAQgASgOMhMucG9saWN5LnYxLkRhdGFSdWxlEigKCnJhdGVfY2xhc3MYBSABKA4yFC5wb2xpY3kudjEuUmF0ZUNsYXNzEhYKDnN1Y2Nlc3Nfc3RhdHVzGAYgASgNEg8KB3BhcnRpYWwYByABKAgSHQoEcGFnZRgIIAEoCzIPLnBvbGljeS52MS5QYWdlEhAKCG5vX3N0b3JlGAkgASgIEiwKDHJhdGVfc3ViamVjdBgKIAEoCzIWLnBvbGljeS52MS5SYXRlU3ViamVjdCJACgtSYXRlU3ViamVjdBIPCgVlbWFpbBgBIAEoCUgAEhcKDXJlZnJlc2hfdG9rZW4YAiABKAlIAEIHCgVmaWVsZCJdCgRQYWdlEhMKC2xpbWl0X2ZpZWxkGAEgASgJEhQKDG9mZnNldF9maWVsZBgCIAEoCRITCgt0b3RhbF9maWVsZBgDIAEoCRIVCg1kZWZhdWx0X2xpbWl0GAQgASgNIpABCgpDYWxsUG9saWN5EhIKCnRpbWVvdXRfbXMYASABKA0SGgoSY2hlY2tzX2NyZWRlbnRpYWxzGAIgASgIEhYKDmhlZGdlX2FmdGVyX21zGAMgASgNEiUKBWNhY2hlGAQgASgLMhYucG9saWN5LnYxLkNhY2hlUG9saWN5EhMKC2ludmFsaWRhdGVzGAUgAygJIngKC0NhY2hlUG9saWN5EhMKC3R0bF9zZWNvbmRzGAEgASgNEiYKHnN0YWxlX3doaWxlX3JldmFsaWRhdGVfc2Vjb25kcxgCIAEoDRIeChZzdGFsZV9pZl9lcnJvcl9zZWNvbmRzGAMgASgNEgwKBHRhZ3MYBCADKAkimwMKCkZpZWxkUnVsZXMSEAoIcmVxdWlyZWQYASABKAgSCgoCaWQYAiABKAgSEQoJbm90X2JsYW5rGAMgASgIEhQKB21pbl9sZW4YBCABKARIAIgBARIUCgdtYXhfbGVuGAUgASgESAGIAQESDwoHcGF0dGVybhgGIAEoCRIXCg9wYXR0ZXJuX21lc3NhZ2UYByABKAkSDQoFZW1haWwYCCABKAgSEAoIaHR0cF91cmwYCSABKAgSDwoCZ3QYCiABKAFIAogBARIQCgNndGUYCyABKAFIA4gBARIPCgJsdBgMIAEoAUgEiAEBEhAKA2x0ZRgNIAEoAUgFiAEBEgoKAmluGA4gAygJEhYKCW1pbl9pdGVtcxgPIAEoBEgGiAEBEhYKCW1heF9pdGVtcxgQIAEoBEgHiAEBEhEKCXNwZWNpZmllZBgRIAEoCEIKCghfbWluX2xlbkIKCghfbWF4X2xlbkIFCgNfZ3RCBgoEX2d0ZUIFCgNfbHRCBgoEX2x0ZUIMCgpfbWluX2l0ZW1zQgwKCl9tYXhfaXRlbXMiLQoMTWVzc2FnZVJ1bGVzEh0KBGxlc3MYASADKAsyDy5wb2xpY3kudjEuTGVzcyInCgRMZXNzEg4KBmxlc3NlchgBIAEoCRIPCgdncmVhdGVyGAIgASgJIhsKClZhbHVlTmFtZXMSDQoFYWxpYXMYASADKAkqSQoGQWNjZXNzEhYKEkFDQ0VTU19VTlNQRUNJRklFRBAAEhEKDUFDQ0VTU19BTllPTkUQARIUChBBQ0NFU1NfU0lHTkVEX0lOEAIqUQoEUm9sZRIUChBST0xFX1VOU1BFQ0lGSUVEEAASDwoLUk9MRV9DTElFTlQQARISCg5ST0xFX0RFVkVMT1BFUhACEg4KClJPTEVfQURNSU4QAypzCghEYXRhUnVsZRIZChVEQVRBX1JVTEVfVU5TUEVDSUZJRUQQABIYChREQVRBX1JVTEVfVEFTS19PV05FUhABEhkKFURBVEFfUlVMRV9UQVNLX1JFQURFUhACEhcKE0RBVEFfUlVMRV9UQVNLX0xJU1QQAyo/CglSYXRlQ2xhc3MSGgoWUkFURV9DTEFTU19VTlNQRUNJRklFRBAAEhYKElJBVEVfQ0xBU1NfU0lHTl9JThABOkUKA3JwYxIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGNGGAyABKAsyES5wb2xpY3kudjEuUG9saWN5UgNycGM6SwoEY2FsbBIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGNKGAyABKAsyFS5wb2xpY3kudjEuQ2FsbFBvbGljeVIEY2FsbDpMCgVmaWVsZBIdLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE9wdGlvbnMY04YDIAEoCzIVLnBvbGljeS52MS5GaWVsZFJ1bGVzUgVmaWVsZDpQCgV2YWx1ZRIhLmdvb2dsZS5wcm90b2J1Zi5FbnVtVmFsdWVPcHRpb25zGNWGAyABKAsyFS5wb2xpY3kudjEuVmFsdWVOYW1lc1IFdmFsdWU6VAoHbWVzc2FnZRIfLmdvb2dsZS5wcm90b2J1Zi5NZXNzYWdlT3B0aW9ucxjUhgMgASgLMhcucG9saWN5LnYxLk1lc3NhZ2VSdWxlc1IHbWVzc2FnZWIGcHJvdG8z", [file_google_protobuf_descriptor]);
 
 /**
  * Policy is what the gateway does around a public rpc.
@@ -201,6 +201,30 @@ export type CallPolicy = Message<"policy.v1.CallPolicy"> & {
    * @generated from field: bool checks_credentials = 2;
    */
   checksCredentials: boolean;
+
+  /**
+   * HedgeAfterMs: an answer that takes longer is asked for a second time, and the first good one is taken. Only for
+   * NO_SIDE_EFFECTS. Not set: never.
+   *
+   * @generated from field: uint32 hedge_after_ms = 3;
+   */
+  hedgeAfterMs: number;
+
+  /**
+   * Cache keeps answers. Only for NO_SIDE_EFFECTS, and only where the answer follows from the request alone: the caller's
+   * id and role are no part of the key.
+   *
+   * @generated from field: policy.v1.CachePolicy cache = 4;
+   */
+  cache?: CachePolicy | undefined;
+
+  /**
+   * Invalidates lists the tags whose kept answers this rpc makes untrue. A tag is text with fields of the request in
+   * braces, or where the request has no such field, of the response: `task:{task_id}`. Never for NO_SIDE_EFFECTS.
+   *
+   * @generated from field: repeated string invalidates = 5;
+   */
+  invalidates: string[];
 };
 
 /**
@@ -209,6 +233,49 @@ export type CallPolicy = Message<"policy.v1.CallPolicy"> & {
  */
 export const CallPolicySchema: GenMessage<CallPolicy> = /*@__PURE__*/
   messageDesc(file_policy_v1_policy, 3);
+
+/**
+ * CachePolicy is how long an rpc's answers are kept, and which writes end them sooner. Errors are never kept.
+ *
+ * @generated from message policy.v1.CachePolicy
+ */
+export type CachePolicy = Message<"policy.v1.CachePolicy"> & {
+  /**
+   * TtlSeconds is how long an answer counts as fresh. CACHE_TTL unless told, which also bounds it from above.
+   *
+   * @generated from field: uint32 ttl_seconds = 1;
+   */
+  ttlSeconds: number;
+
+  /**
+   * StaleWhileRevalidateSeconds: for so long after that, the answer is still given, while a new one is fetched behind it
+   * (RFC 5861).
+   *
+   * @generated from field: uint32 stale_while_revalidate_seconds = 2;
+   */
+  staleWhileRevalidateSeconds: number;
+
+  /**
+   * StaleIfErrorSeconds: for so long after the answer was fresh it is given where the service cannot be had (RFC 5861).
+   *
+   * @generated from field: uint32 stale_if_error_seconds = 3;
+   */
+  staleIfErrorSeconds: number;
+
+  /**
+   * Tags connect the answer to the writes that invalidate it: text with fields of the request in braces.
+   *
+   * @generated from field: repeated string tags = 4;
+   */
+  tags: string[];
+};
+
+/**
+ * Describes the message policy.v1.CachePolicy.
+ * Use `create(CachePolicySchema)` to create a new message.
+ */
+export const CachePolicySchema: GenMessage<CachePolicy> = /*@__PURE__*/
+  messageDesc(file_policy_v1_policy, 4);
 
 /**
  * FieldRules are named as in buf.validate and mean the same. A field with presence is checked when it is set; one
@@ -342,7 +409,7 @@ export type FieldRules = Message<"policy.v1.FieldRules"> & {
  * Use `create(FieldRulesSchema)` to create a new message.
  */
 export const FieldRulesSchema: GenMessage<FieldRules> = /*@__PURE__*/
-  messageDesc(file_policy_v1_policy, 4);
+  messageDesc(file_policy_v1_policy, 5);
 
 /**
  * MessageRules compare fields of one message. A rule applies when all its fields are set.
@@ -363,7 +430,7 @@ export type MessageRules = Message<"policy.v1.MessageRules"> & {
  * Use `create(MessageRulesSchema)` to create a new message.
  */
 export const MessageRulesSchema: GenMessage<MessageRules> = /*@__PURE__*/
-  messageDesc(file_policy_v1_policy, 5);
+  messageDesc(file_policy_v1_policy, 6);
 
 /**
  * Less demands that one field is less than another.
@@ -391,7 +458,7 @@ export type Less = Message<"policy.v1.Less"> & {
  * Use `create(LessSchema)` to create a new message.
  */
 export const LessSchema: GenMessage<Less> = /*@__PURE__*/
-  messageDesc(file_policy_v1_policy, 6);
+  messageDesc(file_policy_v1_policy, 7);
 
 /**
  * ValueNames are names that clients use for an enum value beside its own. An answer always has the value's own name.
@@ -412,7 +479,7 @@ export type ValueNames = Message<"policy.v1.ValueNames"> & {
  * Use `create(ValueNamesSchema)` to create a new message.
  */
 export const ValueNamesSchema: GenMessage<ValueNames> = /*@__PURE__*/
-  messageDesc(file_policy_v1_policy, 7);
+  messageDesc(file_policy_v1_policy, 8);
 
 /**
  * Access is how a caller must be known.
