@@ -1,4 +1,4 @@
-import { importJWK, type JWK } from "jose";
+import { importPublicJwk, type PublicJwk } from "./crypto-keys.ts";
 import type { AsymmetricAlgorithm, VerificationKey } from "./verification-key.ts";
 
 /** More than any issuer publishes; importing them costs time that strangers can ask for. */
@@ -37,8 +37,8 @@ async function importMember(member: unknown): Promise<VerificationKey | undefine
   try {
     const { kty, crv, n, e, x, y } = member;
     // Only what the public half is made of: a `d` that somebody published by mistake is not even looked at.
-    const publicHalf = JSON.parse(JSON.stringify({ kty, crv, n, e, x, y })) as JWK;
-    const key = (await importJWK(publicHalf, algorithm)) as CryptoKey;
+    const publicHalf = JSON.parse(JSON.stringify({ kty, crv, n, e, x, y })) as PublicJwk;
+    const key = await importPublicJwk(publicHalf, algorithm);
     return isTooShort(key) ? undefined : { algorithm, keyId, key };
   } catch {
     return undefined;

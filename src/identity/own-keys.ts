@@ -1,14 +1,7 @@
-import {
-  calculateJwkThumbprint,
-  exportJWK,
-  importJWK,
-  importPKCS8,
-  importSPKI,
-  type JSONWebKeySet,
-  type JWK,
-} from "jose";
+import type { JSONWebKeySet, JWK } from "jose";
 import type { PemKey } from "../config/token-variables.ts";
 import { ConfigError } from "../config/variable-reader.ts";
+import { importPrivatePem, importPublicJwk, publicJwkOf, thumbprintOf } from "./crypto-keys.ts";
 import type { UnverifiedToken } from "./unverified-token.ts";
 import type { VerificationKey } from "./verification-key.ts";
 
@@ -70,14 +63,11 @@ async function importPair(variable: string, source: PemKey | undefined): Promise
   const { pem, algorithm } = source;
   try {
     const isPrivate = pem.includes("PRIVATE KEY");
-    // Extractable for as long as this function runs: WebCrypto has no other way from a private key to its public half.
-    const given = await (isPrivate ? importPKCS8 : importSPKI)(pem, algorithm, { extractable: true });
-    const { kty, crv, x, y } = await exportJWK(given);
-    const bare: JWK = { kty: kty!, crv: crv!, x: x!, ...(y === undefined ? {} : { y }) };
-    const keyId = await calculateJwkThumbprint(bare);
-    const publicJwk: JWK = { ...bare, kid: keyId, alg: algorithm, use: "sig" };
-    const verification = { algorithm, keyId, key: (await importJWK(bare, algorithm)) as CryptoKey };
-    const signing = isPrivate ? { algorithm, keyId, key: await importPKCS8(pem, algorithm) } : undefined;
+    const bare = await publicJwkOf(pem, algorithm);
+    const keyId = await thumbprintOf(bare);
+    const publicJwk = { ...bare, kid: keyId, alg: algorithm, use: "sig" } as JWK;
+    const verification = { algorithm, keyId, key: await importPublicJwk(bare, algorithm) };
+    const signing = isPrivate ? { algorithm, keyId, key: await importPrivatePem(pem, algorithm) } : undefined;
     return { signing, verification, publicJwk };
   } catch {
     // What is wrong with it is in the library's message, and so may be a part of it.
