@@ -25,7 +25,11 @@ function fresh([name, ...args]: RedisCommand): RedisReply {
 }
 
 /** A gateway whose Redis is counted, and answers as it is told. */
-async function setUp(run: Redis["run"] | "none" = async (commands) => commands.map(fresh), env = {}) {
+async function setUp(
+  run: Redis["run"] | "none" = async (commands) => commands.map(fresh),
+  env = {},
+  keepAlive: (work: Promise<void>) => unknown = () => {},
+) {
   const trips: string[][] = [];
   const config = loadConfig({ JWT_SECRET: SECRET, ...env }, { protocol: "connect" });
   const users = createRouterTransport(({ service }) => {
@@ -53,7 +57,7 @@ async function setUp(run: Redis["run"] | "none" = async (commands) => commands.m
               return run(commands);
             },
           },
-    keepAlive: () => {},
+    keepAlive: (work) => void keepAlive(work),
     lifecycle: () => "ready",
     shouldShed: () => false,
   });
@@ -117,7 +121,7 @@ const ROWS: readonly Row[] = [
 ];
 
 test.each(ROWS)("one round trip to the store: %s", async (_because, request, headers, body, status, commands) => {
-  const { ask, token, trips } = await setUp();
+  const { ask, token, trips } = await setUp(undefined, { CACHE_TTL: "0" });
   const withToken = Object.fromEntries(
     Object.entries(headers).map(([name, value]) => [name, value.replace("@", token)]),
   );
@@ -126,6 +130,17 @@ test.each(ROWS)("one round trip to the store: %s", async (_because, request, hea
   // The first question asks for the store's time as well.
   expect(trips).toEqual([[...commands, "TIME"]]);
   expect(answer.headers.get("ratelimit")).not.toBeNull();
+});
+
+test("with the cache in the store a read has a second one, for the answer; to keep it nobody waits", async () => {
+  const work: Promise<void>[] = [];
+  const { ask, token, trips } = await setUp(undefined, {}, (kept) => work.push(kept));
+  expect((await ask("GET /api/v1/auth/me", { Authorization: `Bearer ${token}` })).status).toBe(200);
+  await Promise.all(work);
+  expect(trips).toEqual([["EVALSHA", "MGET", "TIME"], ["GET", "GET"], ["SET"]]);
+  // For a second this process believes its own copy.
+  expect((await ask("GET /api/v1/auth/me", { Authorization: `Bearer ${token}` })).status).toBe(200);
+  expect(trips.slice(3)).toEqual([["EVALSHA", "MGET"]]);
 });
 
 test.each(["/health", "/health/live", "/health/ready", "/metrics"])("none for a probe: %s", async (path) => {

@@ -65,7 +65,7 @@ test("the README's table names exactly the variables that the bridge reads", () 
   loadBridgeConfig(env);
 
   const readme = readFileSync(new URL("../../../README.md", import.meta.url), "utf8");
-  const section = readme.slice(readme.indexOf("## The bridge"), readme.indexOf("## Tests"));
+  const section = readme.slice(readme.indexOf("## The bridge"), readme.indexOf("## Deploying to Workers"));
   const firstCells = [...section.matchAll(/^\| (`[^|]*) \|/gm)].map(([, cell]) => cell!);
   const named = firstCells.flatMap((cell) => [...cell.matchAll(/`([A-Z_]+)`/g)].map(([, name]) => name));
 
