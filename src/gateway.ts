@@ -1,8 +1,5 @@
 import { type Context, Hono } from "hono";
-import { createAdmission } from "./admission/admission.ts";
-import { MemoryAdmissionStore } from "./admission/memory-admission-store.ts";
 import { rateLimitsFrom } from "./admission/rate-limits.ts";
-import { SeenRevocations } from "./admission/seen-revocations.ts";
 import type { Config } from "./config.ts";
 import { demandCaller } from "./context.ts";
 import type { Implementations } from "./contract/implementations.ts";
@@ -10,20 +7,19 @@ import { createAuthenticate } from "./edge/authenticate.ts";
 import { authorize } from "./edge/authorize.ts";
 import { createClientAddress } from "./edge/client-address.ts";
 import { createCors } from "./edge/cors.ts";
-import { createExchanges, type ExchangeRoute } from "./edge/exchange.ts";
+import { createExchanges } from "./edge/exchange.ts";
 import { createGuards } from "./edge/guard.ts";
-import { demandMetricsToken } from "./edge/metrics-token.ts";
 import { readBody } from "./edge/read-body.ts";
 import { GatewayError, validationError } from "./errors.ts";
 import { AuthService } from "./gen/gateway/v1/auth_pb.ts";
 import { MatchingService } from "./gen/gateway/v1/matching_pb.ts";
 import { TasksService } from "./gen/gateway/v1/tasks_pb.ts";
 import { UsersService } from "./gen/gateway/v1/users_pb.ts";
-import { createAccessTokens } from "./identity/access-token.ts";
-import { MemorySessionStore } from "./identity/memory-session-store.ts";
-import { createRefreshTokens } from "./identity/refresh-token.ts";
-import { createRemoteKeys } from "./identity/remote-keys.ts";
-import { sessionTimes } from "./identity/session-store.ts";
+import { createIdentity } from "./parts/identity.ts";
+import { createOperations } from "./parts/operations.ts";
+import { createStorage } from "./parts/storage.ts";
+import { createTelemetry } from "./parts/telemetry.ts";
+import { createUpstream } from "./parts/upstream.ts";
 import type { Ports } from "./ports.ts";
 import { canonicalPath } from "./rest/canonical-path.ts";
 import { createEndpoint } from "./rest/endpoint.ts";
@@ -33,26 +29,9 @@ import { httpBindings } from "./rest/http-rules.ts";
 import { unmatchedRpcResponse } from "./rpc/error-response.ts";
 import { createRpcEndpoints, type RpcEndpoint } from "./rpc/rpc-endpoint.ts";
 import { createAuthService } from "./services/auth.ts";
-import { createDetailedHealth, shallowHealth } from "./services/health.ts";
 import { createMatchingService } from "./services/matching.ts";
 import { createTasksService } from "./services/tasks.ts";
 import { createUsersService } from "./services/users.ts";
-import { guardRedis } from "./store/guarded-redis.ts";
-import { createHashSubject } from "./store/hashed-subject.ts";
-import { RedisAdmissionStore } from "./store/redis-admission-store.ts";
-import { createRedisSessionStore } from "./store/redis-session-store.ts";
-import { createRedisSharedAnswers } from "./store/redis-shared-answers.ts";
-import { NO_ERROR_REPORTS } from "./telemetry/error-reports.ts";
-import { createGatewayMetrics } from "./telemetry/gateway-metrics.ts";
-import { createLogger, describeError } from "./telemetry/logger.ts";
-import { createSharedMetrics, ownMetrics } from "./telemetry/shared-metrics.ts";
-import { breakerOptionsOf } from "./upstream/breaker.ts";
-import { createCallCache } from "./upstream/call-cache.ts";
-import { probeGrpc } from "./upstream/health-probes.ts";
-import { createPlatform } from "./upstream/platform.ts";
-import { createPresenceClient } from "./upstream/presence-client.ts";
-import { PRESENCE_LABEL, UPSTREAM_SERVICES } from "./upstream/services.ts";
-import { createWatchedBreakers } from "./upstream/watched-breakers.ts";
 
 /** What the runtime knows of a request beside what the request says of itself. */
 export interface RequestOrigin {
@@ -76,92 +55,34 @@ interface GatewayEnv {
  * decides everything that does not depend on a request.
  */
 export async function createGateway(config: Config, ports: Ports): Promise<Gateway> {
-  const { now } = ports;
+  const { now, shouldShed, keepAlive } = ports;
   const { upstreamTimeoutMs: timeoutMs, maxBodyBytes: maxBytes } = config;
-  const logger = createLogger({ level: config.logLevel, write: ports.writeLog, now });
-  const metrics = createGatewayMetrics();
-  const { registry } = metrics;
-  const { metricsLedger: ledger, keepAlive } = ports;
-  const exposition = ledger ? createSharedMetrics({ registry, ledger, keepAlive, now, logger }) : ownMetrics(registry);
-  const cors = createCors(config.corsOrigins);
-  const redis = ports.redis && guardRedis({ redis: ports.redis, now, metrics, logger });
-  const { accessLifetimeSeconds } = config;
-  const stored = redis
-    ? await createRedisSessionStore({ redis, now, accessLifetimeSeconds })
-    : new MemorySessionStore({ now, accessLifetimeSeconds });
-  const admissions = redis
-    ? new RedisAdmissionStore({ redis, now, hashSubject: await createHashSubject(config.tokens.secret) })
-    : new MemoryAdmissionStore(now, stored);
-  const seen = new SeenRevocations({ now, ...sessionTimes(accessLifetimeSeconds) });
-  const sessions = seen.watch(stored);
-  const { shouldShed, errorReporter = NO_ERROR_REPORTS } = ports;
-  const exchanges = createExchanges({ logger, metrics, cors, now, timeoutMs, shouldShed, errorReporter });
+  const telemetry = createTelemetry(config, ports);
+  const storage = await createStorage(config, ports, telemetry);
+  const identity = await createIdentity(config, ports, telemetry);
+  const upstream = createUpstream(config, ports, telemetry, storage);
 
-  const { presenceUrl, bridgeSecret } = config;
-  const presence = createPresenceClient({ url: presenceUrl, fetch: ports.fetch, bridgeSecret, metrics, logger });
-  const cache = createCallCache({
-    ttlSeconds: config.cacheTtlSeconds,
-    upstreamTimeoutMs: timeoutMs,
-    metrics,
-    now,
-    keepAlive: ports.keepAlive,
-    sharesWork: ports.sharesWork ?? false,
-    shared: redis && createRedisSharedAnswers(redis),
-  });
-  const breakers = createWatchedBreakers({
-    create: ports.createBreaker,
-    options: breakerOptionsOf(config),
-    metrics,
-    logger,
-    now,
-  });
-  const platform = createPlatform({
-    transports: ports.transports,
-    presence,
-    breakers,
-    maxInFlight: config.upstreamMaxInFlight,
-    requestTimeoutMs: timeoutMs,
-    metrics,
-    now,
-    cache,
-  });
-  const external = config.tokens.external && {
-    issuer: config.tokens.external.issuer,
-    keys: createRemoteKeys({
-      url: config.tokens.external.keySetUrl,
-      fetch: ports.fetch,
-      now,
-      keepAlive: ports.keepAlive,
-      onFailure: (error) =>
-        logger.log("warn", "the external issuer's keys were not fetched", { error: describeError(error) }),
-    }),
-  };
-  const accessTokens = await createAccessTokens({
-    ...config.tokens,
-    external,
-    lifetimeSeconds: accessLifetimeSeconds,
-    now,
-  });
-  const refreshTokens = await createRefreshTokens(config.tokens);
+  const { platform } = upstream;
+  const { sessions, seen, admission } = storage;
   const { refreshLifetimeSeconds } = config;
+  const implementations: Implementations = new Map()
+    .set(AuthService, createAuthService({ ...identity, platform, sessions, refreshLifetimeSeconds, now }))
+    .set(UsersService, createUsersService(platform, keepAlive))
+    .set(TasksService, createTasksService(platform))
+    .set(MatchingService, createMatchingService(platform));
+
+  const { logger, metrics, errorReporter, exposition } = telemetry;
+  const cors = createCors(config.corsOrigins);
+  const exchanges = createExchanges({ logger, metrics, cors, now, timeoutMs, shouldShed, errorReporter });
   const guards = createGuards({
-    authenticate: createAuthenticate(accessTokens),
-    admission: createAdmission({ store: admissions, seen, now, metrics, logger, keepAlive }),
+    authenticate: createAuthenticate(identity.accessTokens),
+    admission,
     seen,
     limits: rateLimitsFrom(config.rateLimits),
     clientAddress: createClientAddress(config.trustedProxies),
-    refreshTokens,
+    refreshTokens: identity.refreshTokens,
     refusals: metrics.rateLimited,
   });
-
-  const implementations: Implementations = new Map()
-    .set(
-      AuthService,
-      createAuthService({ platform, accessTokens, refreshTokens, sessions, refreshLifetimeSeconds, now }),
-    )
-    .set(UsersService, createUsersService(platform, ports.keepAlive))
-    .set(TasksService, createTasksService(platform))
-    .set(MatchingService, createMatchingService(platform));
 
   const app = new Hono<GatewayEnv>({ getPath: ({ url }) => canonicalPath(url) });
 
@@ -205,43 +126,10 @@ export async function createGateway(config: Config, ports: Ports): Promise<Gatew
   // What is not an rpc: probes, metrics. Registered first; no template of the contract overlaps them. Nor are they
   // limited: who asks for them is the balancer and Prometheus, behind one address with everybody else where a proxy is
   // not in TRUSTED_PROXIES, and a 429 would take a healthy instance out of service.
-  const operation = (route: ExchangeRoute, answer: (request: Request) => Response | Promise<Response>) => {
-    const run = exchanges({ ...route, alwaysServed: true });
-    app.get(route.label, ({ req }) => run(req.raw, async ({ request }) => answer(request)));
-  };
-  const detailedHealth = createDetailedHealth(
-    [
-      ...UPSTREAM_SERVICES.map(({ key, label }) => ({
-        label,
-        probe: (probeMs: number) => probeGrpc(ports.transports[key], probeMs),
-        breaker: () => breakers[key].kind(),
-      })),
-      { label: PRESENCE_LABEL, probe: presence.checkHealth },
-      { label: "redis", ...(redis && { probe: redis.ping, breaker: redis.breaker }) },
-      { label: "nats" },
-    ],
-    now,
-  );
-  operation({ label: "/health", level: "debug" }, () => Response.json(shallowHealth()));
-  operation({ label: "/health/detailed", level: "debug" }, async () => Response.json(await detailedHealth()));
-  operation({ label: "/health/live", level: "debug" }, () => Response.json({ status: "alive" }));
-  operation({ label: "/health/ready", level: "debug" }, () => {
-    const lifecycle = ports.lifecycle();
-    if (lifecycle === "ready") return Response.json({ status: "ready" });
-    return Response.json({ status: "not ready", reason: lifecycle }, { status: 503 });
-  });
-  const keySet = JSON.stringify(accessTokens.publicKeySet);
-  operation({ label: "/.well-known/jwks.json", level: "debug" }, () => {
-    // Whoever verifies our tokens learns of a new key within this time: README, "Keys and their rotation".
-    const headers = { "Content-Type": "application/jwk-set+json", "Cache-Control": "public, max-age=300" };
-    return new Response(keySet, { headers });
-  });
-  operation({ label: "/metrics", level: "debug" }, async ({ headers }) => {
-    demandMetricsToken(headers, config.metricsToken);
-    return new Response(await exposition.text(), {
-      headers: { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" },
-    });
-  });
+  for (const { path, answer } of createOperations(config, ports, telemetry, identity, upstream)) {
+    const run = exchanges({ label: path, level: "debug", alwaysServed: true });
+    app.get(path, ({ req }) => run(req.raw, async ({ request }) => answer(request)));
+  }
 
   mountRoutes(app, httpBindings([...implementations.keys()]), serve);
 
