@@ -21,9 +21,11 @@ export const flappingService: Drill = {
           "other routes do not notice",
           sightings.filter(({ name }) => name !== "tasks"),
         ),
+        // It is up for half of the time. After an open time that doubles from one second, the first probe comes while it
+        // is still down and the second when it is back: about 30 % is the most that can succeed without a cache.
         {
-          promise: "of half the time that it is up, most is used: at least 40 % succeed",
-          kept: share >= 0.4,
+          promise: "what can be had of a service that is up half of the time: at least 20 % succeed",
+          kept: share >= 0.2,
           figure: `${Math.round(share * 100)} %`,
         },
       ],
