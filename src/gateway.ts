@@ -29,6 +29,7 @@ import { httpBindings } from "./rest/http-rules.ts";
 import { unmatchedRpcResponse } from "./rpc/error-response.ts";
 import { createRpcEndpoints, type RpcEndpoint } from "./rpc/rpc-endpoint.ts";
 import { createAuthService } from "./services/auth.ts";
+import { endStreamsOn } from "./services/end-streams.ts";
 import { createMatchingService } from "./services/matching.ts";
 import { createTasksService } from "./services/tasks.ts";
 import { createUsersService } from "./services/users.ts";
@@ -55,7 +56,7 @@ interface GatewayEnv {
  * decides everything that does not depend on a request.
  */
 export async function createGateway(config: Config, ports: Ports): Promise<Gateway> {
-  const { now, shouldShed, keepAlive } = ports;
+  const { now, shouldShed, keepAlive, stopping = new AbortController().signal } = ports;
   const { upstreamTimeoutMs: timeoutMs, maxBodyBytes: maxBytes } = config;
   const telemetry = createTelemetry(config, ports);
   const storage = await createStorage(config, ports, telemetry);
@@ -65,11 +66,12 @@ export async function createGateway(config: Config, ports: Ports): Promise<Gatew
   const { platform } = upstream;
   const { sessions, seen, admission } = storage;
   const { refreshLifetimeSeconds } = config;
-  const implementations: Implementations = new Map()
+  const services: Implementations = new Map()
     .set(AuthService, createAuthService({ ...identity, platform, sessions, refreshLifetimeSeconds, now }))
     .set(UsersService, createUsersService(platform, keepAlive))
     .set(TasksService, createTasksService(platform))
     .set(MatchingService, createMatchingService(platform));
+  const implementations = endStreamsOn(stopping, services);
 
   const { logger, metrics, errorReporter, exposition } = telemetry;
   const cors = createCors(config.corsOrigins);

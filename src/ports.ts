@@ -29,6 +29,8 @@ export interface Ports {
    */
   readonly sharesWork?: boolean;
   readonly lifecycle: () => Lifecycle;
+  /** Fires when streams have to end because the process does. A Worker's isolate ends unannounced, and has none. */
+  readonly stopping?: AbortSignal;
   /** Whether a request that has just come is one too many for this process. */
   readonly shouldShed: () => boolean;
   /** Where many isolates add up their metrics; none where the process is scraped by itself. */

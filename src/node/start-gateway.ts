@@ -49,6 +49,7 @@ export async function startGateway({ env, writeLog = openLog(), shouldShed }: St
   };
   const overload = startOverloadGuard();
   let lifecycle: Lifecycle = "starting";
+  const streams = new AbortController();
   const background = new Set<Promise<void>>();
   const keepAlive = (work: Promise<void>) => {
     background.add(work);
@@ -74,6 +75,7 @@ export async function startGateway({ env, writeLog = openLog(), shouldShed }: St
     errorReporter,
     sharesWork: true,
     lifecycle: () => lifecycle,
+    stopping: streams.signal,
     shouldShed: shouldShed ?? overload.shouldShed,
   });
   const answer = async (request: Request, { incoming }: HttpBindings | Http2Bindings) => {
@@ -108,6 +110,8 @@ export async function startGateway({ env, writeLog = openLog(), shouldShed }: St
       lifecycle = "stopping";
       // A closed door is how most balancers learn that we are going, one lost request each: so we tell them first.
       if (config.shutdownDelayMs > 0) await setTimeout(config.shutdownDelayMs);
+      // Now, when nobody is sent here any more: whoever comes again comes to another instance.
+      streams.abort();
       const drained = await drain(server, config.shutdownGraceMs);
       await Promise.all(background);
       close();
