@@ -37,17 +37,18 @@ function withEndingStreams({ methods }: DescService, implementation: Calls, stop
 
 async function* untilStopping(messages: AsyncIterable<unknown>, stopping: AbortSignal): AsyncGenerator<unknown> {
   const iterator = messages[Symbol.asyncIterator]();
-  const stop = Promise.withResolvers<"stop">();
-  const onStop = () => stop.resolve("stop");
+  let stopWaiting = () => {};
+  const onStop = () => stopWaiting();
   stopping.addEventListener("abort", onStop);
-  if (stopping.aborted) onStop();
+  // No Promise.race with one promise for the stop: it would remember every message of a stream that lasts for days.
+  const next = () =>
+    new Promise<IteratorResult<unknown>>((resolve, reject) => {
+      stopWaiting = () => reject(stoppingError());
+      if (stopping.aborted) stopWaiting();
+      else iterator.next().then(resolve, reject);
+    });
   try {
-    for (;;) {
-      const next = await Promise.race([iterator.next(), stop.promise]);
-      if (next === "stop") throw stoppingError();
-      if (next.done) return;
-      yield next.value;
-    }
+    for (let result = await next(); !result.done; result = await next()) yield result.value;
   } finally {
     stopping.removeEventListener("abort", onStop);
     // Not awaited: it comes to its end only when whatever it waits for speaks. What fails in that has no reader any more.
