@@ -36,7 +36,8 @@ const PATIENCE_MS = 10_000;
 
 /**
  * Asks gateways in turn at a constant rate, whether or not answers come: clients do not slow down because a server does.
- * A request is made once, whatever becomes of it.
+ * A request is made once, whatever becomes of it, but for what every HTTP client does (RFC 9112, section 9.3.1): one that
+ * met a kept connection just as the server let it go is sent again on another.
  */
 export function startLoad(
   gateways: () => readonly string[],
@@ -51,8 +52,9 @@ export function startLoad(
   let phase = "start";
   let made = 0;
 
-  const ask = ({ name, method, path, token, body }: LoadRequest, gateway: string): Promise<void> =>
+  const ask = (load: LoadRequest, gateway: string, again = false): Promise<void> =>
     new Promise((resolve) => {
+      const { name, method, path, token, body } = load;
       const asked = { name, phase };
       const askedAt = performance.now();
       const see = (seen: Pick<Sighting, "status" | "error" | "retryAfterSeconds">) => {
@@ -81,7 +83,10 @@ export function startLoad(
         },
       );
       request.once("timeout", () => request.destroy(new Error(`no answer in ${PATIENCE_MS} ms`)));
-      request.once("error", fail);
+      request.once("error", (error: NodeJS.ErrnoException) => {
+        if (request.reusedSocket && error.code === "ECONNRESET" && !again) resolve(ask(load, gateway, true));
+        else fail(error);
+      });
       request.end(body === undefined ? undefined : JSON.stringify(body));
     });
 
