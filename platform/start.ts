@@ -1,4 +1,4 @@
-import { ConfigError } from "#src/config.ts";
+import { explainFailedStart } from "#src/node/explain-failed-start.ts";
 import { runUntilStopped } from "#src/node/run-until-stopped.ts";
 import { startGateway } from "#src/node/start-gateway.ts";
 import { StartError } from "./platform.ts";
@@ -33,7 +33,6 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  const known = error instanceof StartError || error instanceof ConfigError;
-  process.stderr.write(`${known ? error.message : (error as Error).stack}\n`);
+  process.stderr.write(`${error instanceof StartError ? error.message : explainFailedStart(error)}\n`);
   process.exit(1);
 });

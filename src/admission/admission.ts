@@ -1,6 +1,6 @@
 import { ExpiringMap } from "../identity/expiring-map.ts";
 import type { GatewayMetrics } from "../telemetry/gateway-metrics.ts";
-import { describeError, type Logger } from "../telemetry/logger.ts";
+import { describeTrouble, type Logger } from "../telemetry/logger.ts";
 import {
   ACQUAINTANCE_MS,
   type AdmissionStore,
@@ -156,7 +156,7 @@ function storeHealth({ now, logger, onRecovery }: StoreHealthOptions) {
       failedAtMs = now();
       if (!news) return;
       logger.log("warn", "limits and revocations are decided in this process: the store gave no answer", {
-        error: describeError(error),
+        error: describeTrouble(error),
       });
     },
   };

@@ -1,5 +1,12 @@
 import type { GatewayError } from "../errors.ts";
-import { boundedText, describeError, type LogFields, type Logger, type LogLevel } from "../telemetry/logger.ts";
+import {
+  boundedText,
+  describeError,
+  describeTrouble,
+  type LogFields,
+  type Logger,
+  type LogLevel,
+} from "../telemetry/logger.ts";
 import type { Exchange } from "./exchange.ts";
 
 export interface AnsweredRequest {
@@ -49,9 +56,10 @@ function levelOf(failure: GatewayError | undefined, level: LogLevel): LogLevel {
 }
 
 /** What an operator needs to know and a client must not. A stack helps with our own failures only. */
-function explain({ status, cause, message }: GatewayError): unknown {
-  if (status >= 500) return describeError(cause ?? message);
-  return boundedText(cause instanceof Error ? cause.message : message);
+function explain(failure: GatewayError): unknown {
+  const { status, errorCode, cause, message } = failure;
+  if (status < 500) return boundedText(cause instanceof Error ? cause.message : message);
+  return errorCode === "INTERNAL" ? describeError(cause ?? failure) : describeTrouble(cause ?? failure);
 }
 
 function traceIdOf(traceparent: string | undefined): string | undefined {

@@ -37,7 +37,7 @@ export interface RunningGateway {
   stop(): Promise<boolean>;
 }
 
-/** Starts the gateway in this process. Rejects with a ConfigError, or with the system's error where it cannot listen. */
+/** Starts the gateway in this process. Rejects with a ConfigError, or a ListenError. */
 export async function startGateway({ env, writeLog = openLog(), shouldShed }: StartOptions): Promise<RunningGateway> {
   const config = loadConfig(env, { protocol: "grpc" });
   const logger = createLogger({ level: config.logLevel, write: writeLog, now: Date.now });
@@ -90,7 +90,7 @@ export async function startGateway({ env, writeLog = openLog(), shouldShed }: St
   // The name is for HTTP/1.0, which needs no Host: HAProxy's health checks speak it unless told otherwise.
   const server = createAdaptorServer({ fetch: answer, serverOptions: HTTP1_LIMITS, hostname: "localhost" }) as Server;
   limitConnections(server);
-  const url = await listen(server, config).catch((error: unknown) => {
+  const url = await listen(server, config, "GATEWAY_PORT").catch((error: unknown) => {
     close();
     throw error;
   });

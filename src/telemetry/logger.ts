@@ -81,6 +81,20 @@ export function describeError(thrown: unknown, depth = 3): unknown {
   }
 }
 
+/**
+ * The same without the places, for what went wrong elsewhere: that a service or the store is gone is said a thousand
+ * times a minute, and where our code noticed helps nobody.
+ */
+export function describeTrouble(thrown: unknown): unknown {
+  return withoutPlaces(describeError(thrown));
+}
+
+function withoutPlaces(described: unknown): unknown {
+  if (typeof described !== "object" || described === null) return described;
+  const { stack: _, cause, ...rest } = described as { readonly stack?: unknown; readonly cause?: unknown };
+  return cause === undefined ? rest : { ...rest, cause: withoutPlaces(cause) };
+}
+
 /** Where it was thrown. A stack begins with the error's text, which may have many lines and is there already. */
 function stackOf({ stack }: Error): readonly string[] {
   const lines = String(stack).split("\n");

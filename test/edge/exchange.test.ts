@@ -174,6 +174,16 @@ describe("what is thrown", () => {
   });
 });
 
+test("a service's trouble is in the log without our stack, and what has no cause has its own sentence", async () => {
+  const { ask, log } = setUp();
+  await ask(fails(new GatewayError("SERVICE_UNAVAILABLE", "Not now.", { cause: new Error("ECONNREFUSED") })));
+  await ask(fails(new GatewayError("CIRCUIT_BREAKER_OPEN", "Not now.")));
+  expect(log().map(({ error }) => error)).toEqual([
+    { name: "Error", message: "ECONNREFUSED" },
+    { name: "GatewayError", message: "Not now." },
+  ]);
+});
+
 describe("the line that a request leaves", () => {
   const FIELDS = [
     "timestamp",

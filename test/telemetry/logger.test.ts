@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { createLogger, describeError, type LogFields, type LogLevel } from "#src/telemetry/logger.ts";
+import { createLogger, describeError, describeTrouble, type LogFields, type LogLevel } from "#src/telemetry/logger.ts";
 
 const NOW_MS = Date.UTC(2030, 0, 2, 3, 4, 5, 678);
 
@@ -137,6 +137,16 @@ describe("an error, for the log", () => {
   test("has no lines of its text among those of its stack", () => {
     const { stack } = describeError(new Error("first\nsecond secret\nthird")) as { stack: string[] };
     expect(stack.filter((line) => !line.startsWith("at "))).toEqual([]);
+  });
+
+  test("that is somebody else's trouble has the same words, and no stack at any depth", () => {
+    const error = new Error("outer", { cause: new TypeError("inner", { cause: "a text" }) });
+    expect(describeTrouble(error)).toEqual({
+      name: "Error",
+      message: "outer",
+      cause: { name: "TypeError", message: "inner", cause: { name: "string", message: "a text" } },
+    });
+    expect(describeTrouble("a text")).toEqual({ name: "string", message: "a text" });
   });
 
   test("that is none is described by its type", () => {

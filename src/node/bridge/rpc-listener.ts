@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import { Code, ConnectError } from "@connectrpc/connect";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
-import { describeError, type Logger } from "../../telemetry/logger.ts";
+import { describeError, describeTrouble, type Logger } from "../../telemetry/logger.ts";
 import { labelOf } from "../../upstream/services.ts";
 import type { BridgeMetrics } from "./bridge-metrics.ts";
 import { type CallRecord, valuesWith } from "./call-record.ts";
@@ -38,7 +39,7 @@ export function createRpcListener({ handler, service }: BridgedRpc, options: Rpc
       protocol,
       status_code: response.statusCode,
       duration_ms: Math.round(durationMs * 1000) / 1000,
-      ...(failure !== undefined && { error: describeError(failure) }),
+      ...(failure !== undefined && { error: explain(failure) }),
     });
   }
 
@@ -76,3 +77,11 @@ function readHead(request: IncomingMessage, response: ServerResponse, record: Ca
     return undefined;
   }
 }
+
+/** A service that is gone, slow or unwilling is no bug of ours; where it was noticed helps with those only. */
+function explain(failure: unknown): unknown {
+  const isOurs = !(failure instanceof ConnectError) || OUR_CODES.includes(failure.code);
+  return isOurs ? describeError(failure) : describeTrouble(failure);
+}
+
+const OUR_CODES: readonly Code[] = [Code.Internal, Code.Unknown];

@@ -19,7 +19,7 @@ const HTTP2_LIMITS = {
 
 /**
  * Starts the bridge in this process: Connect and gRPC-Web in, over HTTP/1.1 and h2c on one port, gRPC out. Rejects with
- * a ConfigError, or with the system's error where it cannot listen.
+ * a ConfigError, or a ListenError.
  */
 export async function startBridge({ env, writeLog = openLog() }: StartOptions): Promise<RunningGateway> {
   const config = loadBridgeConfig(env);
@@ -39,7 +39,7 @@ export async function startBridge({ env, writeLog = openLog() }: StartOptions): 
     idleTimeoutMs: HTTP1_LIMITS.keepAliveTimeout,
   });
   const sockets = socketsOf(port);
-  const url = await listen(port.server, config).catch((error: unknown) => {
+  const url = await listen(port.server, config, "BRIDGE_PORT").catch((error: unknown) => {
     close();
     throw error;
   });

@@ -6,12 +6,21 @@ export interface ListenAddress {
   readonly port: number;
 }
 
-/** Answers where a client on this machine reaches the server. Rejects with the system's error. */
-export function listen(server: Server, { host, port }: ListenAddress): Promise<string> {
+/** Nobody can be let in at the address that the configuration names. One line says why. */
+export class ListenError extends Error {
+  override name = "ListenError";
+}
+
+/** Answers where a client on this machine reaches the server. Rejects with a ListenError, which names the variable. */
+export function listen(server: Server, { host, port }: ListenAddress, portVariable: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    server.once("error", reject);
+    const fail = (cause: NodeJS.ErrnoException) => {
+      const why = cause.code === "EADDRINUSE" ? "the port is in use" : cause.message;
+      reject(new ListenError(`cannot listen on ${host}:${port}: ${why} (${portVariable} moves it)`, { cause }));
+    };
+    server.once("error", fail);
     server.listen(port, host, () => {
-      server.off("error", reject);
+      server.off("error", fail);
       resolve(urlOf(server.address() as AddressInfo, host));
     });
   });
