@@ -65,15 +65,17 @@ function bigIntAsText(_key: string, value: unknown): unknown {
 const MAX_TEXT_LENGTH = 500;
 const MAX_STACK_LINES = 8;
 
+type PlacesOf = (error: Error) => readonly string[] | undefined;
+
 /** An error with its causes for the log, flat and bounded: a cause may refer to itself. Never throws. */
-export function describeError(thrown: unknown, depth = 3): unknown {
+export function describeError(thrown: unknown, depth = 3, placesOf: PlacesOf = stackOf): unknown {
   try {
     if (!(thrown instanceof Error)) return { name: typeof thrown, message: boundedText(thrown) };
     return {
       name: boundedText(thrown.name),
       message: boundedText(thrown.message),
-      stack: stackOf(thrown),
-      ...(thrown.cause !== undefined && depth > 0 ? { cause: describeError(thrown.cause, depth - 1) } : {}),
+      stack: placesOf(thrown),
+      ...(thrown.cause !== undefined && depth > 0 ? { cause: describeError(thrown.cause, depth - 1, placesOf) } : {}),
     };
   } catch {
     // Anything can be thrown, also what has no text and what does not let itself be read.
@@ -86,13 +88,7 @@ export function describeError(thrown: unknown, depth = 3): unknown {
  * times a minute, and where our code noticed helps nobody.
  */
 export function describeTrouble(thrown: unknown): unknown {
-  return withoutPlaces(describeError(thrown));
-}
-
-function withoutPlaces(described: unknown): unknown {
-  if (typeof described !== "object" || described === null) return described;
-  const { stack: _, cause, ...rest } = described as { readonly stack?: unknown; readonly cause?: unknown };
-  return cause === undefined ? rest : { ...rest, cause: withoutPlaces(cause) };
+  return describeError(thrown, 3, () => undefined);
 }
 
 /** Where it was thrown. A stack begins with the error's text, which may have many lines and is there already. */
