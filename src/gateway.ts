@@ -34,6 +34,9 @@ import { createMatchingService } from "./services/matching.ts";
 import { createTasksService } from "./services/tasks.ts";
 import { createUsersService } from "./services/users.ts";
 
+/** What the start is refused with where the contract contradicts itself. */
+export { ContractError } from "./rest/contract-error.ts";
+
 /** What the runtime knows of a request beside what the request says of itself. */
 export interface RequestOrigin {
   /** Of the socket's peer. Undefined where nobody knows: such requests share one limit. */

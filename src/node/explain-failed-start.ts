@@ -2,7 +2,7 @@ import { ConfigError } from "../config.ts";
 import { MissingImplementation } from "../contract/implementations.ts";
 import { PolicyError } from "../contract/policy.ts";
 import { RuleError } from "../contract/rule-mistakes.ts";
-import { ContractError } from "../rest/contract-error.ts";
+import { ContractError } from "../gateway.ts";
 import { ListenError } from "./net/listen.ts";
 
 /** Mistakes of whoever starts or changes the program. Their messages say where to look; a stack would hide that. */

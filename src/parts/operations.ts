@@ -12,7 +12,7 @@ export interface Operation {
   readonly answer: (request: Request) => Response | Promise<Response>;
 }
 
-/** Whoever verifies our tokens learns of a new key within this time: README, "Keys and their rotation". */
+/** Whoever verifies our tokens learns of a new key within this time: docs/keys.md. */
 const KEY_SET_MAX_AGE_SECONDS = 300;
 
 /** What operators, balancers and other verifiers ask (contract.md section 6). */

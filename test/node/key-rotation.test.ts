@@ -15,7 +15,7 @@ const CALLS = 10;
 
 type Variables = Readonly<Record<string, string>>;
 
-/** What the README's three steps make of an instance's variables, and the state before them. */
+/** What docs/keys.md's three steps make of an instance's variables, and the state before them. */
 const ROTATIONS: readonly (readonly [what: string, steps: readonly Variables[]])[] = [
   [
     "the secret",

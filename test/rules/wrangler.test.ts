@@ -67,9 +67,9 @@ describe("wrangler.toml", () => {
     expect([...documented.keys(), ...secrets].toSorted()).toEqual(onWorkers.toSorted());
   });
 
-  test("names the secrets that the README does", () => {
-    const readme = readTracked("README.md");
-    const table = readme.slice(readme.indexOf("| secret |"), readme.indexOf("Everything else is a variable"));
+  test("names the secrets that docs/workers.md does", () => {
+    const page = readTracked("docs/workers.md");
+    const table = page.slice(page.indexOf("| secret |"), page.indexOf("Everything else is a variable"));
     const cells = [...table.matchAll(/^\| (`[^|]*) \|/gm)].flatMap(([, cell]) => [...cell!.matchAll(/`([A-Z_]+)`/g)]);
     expect(secrets.toSorted()).toEqual(cells.map(([, name]) => name).toSorted());
   });

@@ -50,7 +50,7 @@ test("it is the gateway unless told", () => {
   ]);
 });
 
-test("the README's table names exactly the variables that the bridge reads", () => {
+test("docs/bridge.md's table names exactly the variables that the bridge reads", () => {
   const read = new Set<string>();
   const env = new Proxy<Record<string, string>>(
     { BRIDGE_SECRET: SECRET },
@@ -64,9 +64,8 @@ test("the README's table names exactly the variables that the bridge reads", () 
   loadMode(env);
   loadBridgeConfig(env);
 
-  const readme = readFileSync(new URL("../../../README.md", import.meta.url), "utf8");
-  const section = readme.slice(readme.indexOf("## The bridge"), readme.indexOf("## Deploying to Workers"));
-  const firstCells = [...section.matchAll(/^\| (`[^|]*) \|/gm)].map(([, cell]) => cell!);
+  const page = readFileSync(new URL("../../../docs/bridge.md", import.meta.url), "utf8");
+  const firstCells = [...page.matchAll(/^\| (`[^|]*) \|/gm)].map(([, cell]) => cell!);
   const named = firstCells.flatMap((cell) => [...cell.matchAll(/`([A-Z_]+)`/g)].map(([, name]) => name));
 
   expect(named.toSorted()).toEqual([...read].toSorted());
