@@ -74,6 +74,14 @@ describe("wrangler.toml", () => {
     expect(secrets.toSorted()).toEqual(cells.map(([, name]) => name).toSorted());
   });
 
+  test.each(DEPLOYED)(
+    "requires of %s the secrets that docs/workers.md writes, as JSON, which no .env overrides",
+    (env) => {
+      const [, file = ""] = /<<END\n([\s\S]*?)\n +END$/m.exec(readTracked("docs/workers.md")) ?? [];
+      expect(Object.keys(JSON.parse(file)).toSorted()).toEqual(readWranglerConfig(env).secrets?.required?.toSorted());
+    },
+  );
+
   test("says of the others that they are Node's", () => {
     const [, named = ""] = /^# What a Node process has and a Worker has not: ([^.]*)\./m.exec(text) ?? [];
     expect(named.split(/,\s+(?:# )?/)).toEqual(NODE_ONLY);
