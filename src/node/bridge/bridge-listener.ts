@@ -9,6 +9,7 @@ import { createBridgeMetrics } from "./bridge-metrics.ts";
 import { createOpenListeners } from "./open-listeners.ts";
 import { createPresenceListener, PRESENCE_CALLS } from "./presence-listener.ts";
 import { refuseSecret, refuseUnknownPath } from "./refusals.ts";
+import { requestIdOf } from "./request-id.ts";
 import { createRpcHandlers } from "./rpc-handlers.ts";
 import { createRpcListener } from "./rpc-listener.ts";
 import { createSlots } from "./slots.ts";
@@ -52,7 +53,12 @@ export function createBridgeListener(config: BridgeConfig, options: BridgeListen
 
   const refused = (request: IncomingMessage, reason: string) => {
     metrics.refusals.labels({ reason }).inc();
-    logger.log("warn", "refused", { reason, method: request.method?.slice(0, 32), url: pathOf(request).slice(0, 200) });
+    logger.log("warn", "refused", {
+      request_id: requestIdOf(request),
+      reason,
+      method: request.method?.slice(0, 32),
+      url: pathOf(request).slice(0, 200),
+    });
   };
 
   return (request, response) => {
