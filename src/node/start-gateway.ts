@@ -90,7 +90,7 @@ export async function startGateway({ env, writeLog = openLog(), shouldShed }: St
   // The name is for HTTP/1.0, which needs no Host: HAProxy's health checks speak it unless told otherwise.
   const server = createAdaptorServer({ fetch: answer, serverOptions: HTTP1_LIMITS, hostname: "localhost" }) as Server;
   limitConnections(server);
-  const url = await listen(server, config, "GATEWAY_PORT").catch((error: unknown) => {
+  const url = await listen(server, config, "GATEWAY_HOST, GATEWAY_PORT").catch((error: unknown) => {
     close();
     throw error;
   });

@@ -70,7 +70,9 @@ test("a port that somebody else has ends the start with code 1 and one line", as
   const { port } = other.address() as { port: number };
   const gateway = startGatewayProcess({ ...GOOD, GATEWAY_PORT: String(port) });
   expect(await gateway.ended).toBe(1);
-  expect(gateway.stderr()).toBe(`cannot listen on 127.0.0.1:${port}: the port is in use (GATEWAY_PORT moves it)\n`);
+  expect(gateway.stderr()).toBe(
+    `cannot listen on 127.0.0.1:${port} (GATEWAY_HOST, GATEWAY_PORT): the port is in use\n`,
+  );
 });
 
 test("with everything else down the gateway starts all the same, lives and is ready", async () => {

@@ -78,7 +78,7 @@ function readHead(request: IncomingMessage, response: ServerResponse, record: Ca
   }
 }
 
-/** A service that is gone, slow or unwilling is no bug of ours; where it was noticed helps with those only. */
+/** A stack helps with our own mistakes only: that a service is gone, slow or unwilling is none. */
 function explain(failure: unknown): unknown {
   const isOurs = !(failure instanceof ConnectError) || OUR_CODES.includes(failure.code);
   return isOurs ? describeError(failure) : describeTrouble(failure);

@@ -39,7 +39,7 @@ export async function startBridge({ env, writeLog = openLog() }: StartOptions): 
     idleTimeoutMs: HTTP1_LIMITS.keepAliveTimeout,
   });
   const sockets = socketsOf(port);
-  const url = await listen(port.server, config, "BRIDGE_PORT").catch((error: unknown) => {
+  const url = await listen(port.server, config, "BRIDGE_HOST, BRIDGE_PORT").catch((error: unknown) => {
     close();
     throw error;
   });

@@ -11,12 +11,12 @@ export class ListenError extends Error {
   override name = "ListenError";
 }
 
-/** Answers where a client on this machine reaches the server. Rejects with a ListenError, which names the variable. */
-export function listen(server: Server, { host, port }: ListenAddress, portVariable: string): Promise<string> {
+/** Answers where a client on this machine reaches the server. Rejects with a ListenError, which names the variables that say where. */
+export function listen(server: Server, { host, port }: ListenAddress, variables: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const fail = (cause: NodeJS.ErrnoException) => {
       const why = cause.code === "EADDRINUSE" ? "the port is in use" : cause.message;
-      reject(new ListenError(`cannot listen on ${host}:${port}: ${why} (${portVariable} moves it)`, { cause }));
+      reject(new ListenError(`cannot listen on ${host}:${port} (${variables}): ${why}`, { cause }));
     };
     server.once("error", fail);
     server.listen(port, host, () => {
