@@ -97,8 +97,10 @@ export class AnswerSource {
       if (shared !== undefined) {
         seen = await shared.read(key, tags);
         const found = this.#compare(key, seen) ?? this.#revive(cacheable, tags, seen);
-        // A stale one is kept for the case that the service cannot be had.
-        if (found !== undefined && fill.valid) this.#kept.set(key, found);
+        // A stale one is kept for the case that the service cannot be had. Who is fetching a new one still is.
+        if (found !== undefined && fill.valid) {
+          this.#kept.set(key, { ...found, refreshingUntilMs: this.get(key)?.refreshingUntilMs ?? 0 });
+        }
         if (found !== undefined && now() < found.freshUntilMs) return { message: found.message, found };
       }
       const askedAtMs = now();

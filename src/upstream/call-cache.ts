@@ -73,7 +73,9 @@ export function createCallCache({ metrics, random = Math.random, shared, ...opti
     const fetched = answers.fetch({ ...cacheable, call: behind }).then(
       () => {},
       () => {
-        stale.refreshingUntilMs = now() + REFRESH_PAUSE_MS;
+        // By now it may be another copy, which the shared store had.
+        const present = answers.get(cacheable.key);
+        if (present !== undefined) present.refreshingUntilMs = now() + REFRESH_PAUSE_MS;
       },
     );
     keepAlive(fetched);

@@ -2,6 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { EmptySchema } from "@bufbuild/protobuf/wkt";
 import { expect, test } from "vitest";
 import { GetTaskResponseSchema } from "#gen/platform/tasks/v1/tasks_pb.ts";
+import { GetDeveloperProfileResponseSchema } from "#gen/platform/users/v1/users_pb.ts";
 import { GatewayError } from "#src/errors.ts";
 import { createRedisSharedAnswers } from "#src/store/redis-shared-answers.ts";
 import { openCache, startClock, turn } from "../support/cache-under-test.ts";
@@ -152,3 +153,32 @@ test("an instance whose clock is ahead makes no answer young", async () => {
   await answer;
   expect(uses).toEqual([{ outcome: "hit", ageSeconds: 0, ttlSeconds: 5 }]);
 });
+
+test.each([true, false])(
+  "a store does not multiply what is fetched behind an answer: one at a time, and a pause after a failure (work that is shared: %s)",
+  async (sharesWork) => {
+    const clock = startClock();
+    const shared = createRedisSharedAnswers(createMemoryRedis(clock));
+    const cache = openCache(clock, { sharesWork, shared });
+    const read = async () => {
+      const { answer, uses } = cache.call("getDeveloperProfile", { userId: "usr_1" });
+      await answer;
+      await turn();
+      return uses[0]!.outcome;
+    };
+    const first = cache.call("getDeveloperProfile", { userId: "usr_1" });
+    await turn();
+    cache.arrived[0]!.answer(create(GetDeveloperProfileResponseSchema, { profile: { userId: "usr_1" } }));
+    await first.answer;
+    await Promise.all(cache.background);
+    clock.advance(4.5);
+    expect(await read(), "and the store has nothing against it").toBe("hit");
+    clock.advance(0.5);
+    for (let n = 0; n < 3; n++) expect(await read()).toBe("revalidating");
+    expect(cache.arrived, "one is under way").toHaveLength(2);
+    cache.arrived[1]!.fail(outage);
+    await turn();
+    for (let n = 0; n < 3; n++) expect(await read()).toBe("revalidating");
+    expect(cache.arrived, "and the service is left alone for a while").toHaveLength(2);
+  },
+);
