@@ -92,8 +92,8 @@ export class AnswerSource {
     // An answer that no write could end is not kept: a tag's field may be one that this request has not set.
     if (tags.length < settings.tags.length) return { message: await next(call), found: undefined };
     const fill = this.#fills.begin(key, tags);
+    let seen: SharedAnswer | undefined;
     try {
-      let seen: SharedAnswer | undefined;
       if (shared !== undefined) {
         seen = await shared.read(key, tags);
         const found = this.#compare(key, seen) ?? this.#revive(cacheable, tags, seen);
@@ -108,12 +108,18 @@ export class AnswerSource {
       if (fill.valid) this.#keep(cacheable, { message, tags, askedAtMs, versions: seen?.versions });
       return { message, found: undefined };
     } catch (error) {
-      // What is gone must not come back when the service cannot be had.
-      if (isGone(error)) this.#kept.delete(key);
+      if (isGone(error)) this.#drop(key, tags, seen);
       throw error;
     } finally {
       this.#fills.end(fill);
     }
+  }
+
+  /** What is gone must not come back when the service cannot be had: neither our copy nor the store's, if it has one. */
+  #drop(key: string, tags: readonly string[], seen: SharedAnswer | undefined): void {
+    const { shared, keepAlive } = this.#options;
+    this.#kept.delete(key);
+    if (shared !== undefined && seen?.value !== undefined) keepAlive(shared.invalidate(tags));
   }
 
   /** Our own copy, if it is fresh and the store does not speak against it. One that it speaks against is forgotten. */

@@ -12,17 +12,19 @@ import { createMemoryRedis } from "../support/memory-redis.ts";
 
 const getTask = { taskId: "tsk_1" };
 const task = (title: string) => create(GetTaskResponseSchema, { task: { taskId: "tsk_1", title } });
+const gone = new GatewayError("NOT_FOUND", "x");
 const outage = new GatewayError("SERVICE_UNAVAILABLE", "x");
 
 /** Instances whose service answers what `title` says. */
 function open({ sharesWork = true } = {}) {
   const clock = startClock();
   const redis = createMemoryRedis(clock);
-  const service = { title: "first", down: false };
+  const service = { title: "first", down: false, gone: false };
   const instance = () => {
     const cache = openCache(clock, { sharesWork, shared: createRedisSharedAnswers(redis) });
     cache.answerBy(async ({ method }) => {
       if (service.down) throw outage;
+      if (service.gone) throw gone;
       return method.name === "GetTask" ? task(service.title) : create(EmptySchema);
     });
     const read = async () => {
@@ -130,6 +132,20 @@ test("R-19: an instance that has never seen it has the store's when the service 
   await expect(a.write("second")).rejects.toBe(outage);
   clock.advance(1);
   await expect(b.read()).rejects.toBe(outage);
+});
+
+test("what is gone does not come back out of the store when the service is down", async () => {
+  const { clock, redis, service, a, b } = open();
+  await a.read();
+  clock.advance(5);
+  service.gone = true;
+  await expect(a.read()).rejects.toBe(gone);
+  await Promise.all(a.background);
+  const trips = redis.trips.length;
+  await expect(a.read()).rejects.toBe(gone);
+  expect(redis.trips.length - trips, "a store that has nothing of it is told nothing").toBe(1);
+  service.down = true;
+  for (const { read } of [a, b]) await expect(read()).rejects.toBe(outage);
 });
 
 test("what is no message of ours in the store is no answer", async () => {
