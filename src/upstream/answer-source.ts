@@ -1,4 +1,4 @@
-import { fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
+import { type DescMessage, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
 import type { CacheSettings } from "../contract/cache-policy.ts";
 import { GatewayError } from "../errors.ts";
 import { tagsOf } from "./cache-key.ts";
@@ -154,8 +154,9 @@ export class AnswerSource {
   }
 
   #keep({ key, call, settings }: CacheableCall, fresh: FreshAnswer): void {
-    const bytes = toBinary(call.method.output, fresh.message);
-    if (bytes.byteLength > MAX_ANSWER_BYTES) return;
+    const { output } = call.method;
+    const bytes = toBinary(output, fresh.message);
+    if (bytes.byteLength > MAX_ANSWER_BYTES || isHollow(output, bytes)) return;
     const answer = this.#answer(settings, fresh, bytes.byteLength);
     this.#kept.set(key, answer);
     const { shared, keepAlive, now } = this.#options;
@@ -199,6 +200,14 @@ function decode({ method }: Call, bytes: Uint8Array): Message | undefined {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * An answer that is made of messages and has none, such as a task without the task: a service's mistake of a moment. It
+ * must not become one of minutes, nor take the place of an old answer that was good. An empty list is an answer.
+ */
+function isHollow({ fields }: DescMessage, bytes: Uint8Array): boolean {
+  return bytes.byteLength === 0 && fields.length > 0 && fields.every(({ fieldKind }) => fieldKind === "message");
 }
 
 function sameVersions(ours: readonly string[] | undefined, theirs: readonly string[]): boolean {

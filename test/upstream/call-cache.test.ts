@@ -143,6 +143,23 @@ describe("an answer", () => {
     expect(cache.arrived).toHaveLength(2);
   });
 
+  test("that lacks the very thing is not kept, and leaves the old one for an outage; an empty list is an answer", async () => {
+    const { clock, cache } = await filled();
+    clock.advance(5);
+    for (const index of [1, 2]) {
+      const hollow = cache.call("getTask", getTask);
+      cache.arrived[index]!.answer(create(GetTaskResponseSchema));
+      expect(await hollow.answer).toEqual(create(GetTaskResponseSchema));
+    }
+    const old = cache.call("getTask", getTask);
+    cache.arrived[3]!.fail(outage());
+    expect(await old.answer).toEqual(task("first"));
+    const list = cache.call("listTasks", {});
+    cache.arrived[4]!.answer(create(ListTasksResponseSchema));
+    await list.answer;
+    expect(await cache.call("listTasks", {}).answer).toEqual(create(ListTasksResponseSchema));
+  });
+
   test("that is an error is never kept", async () => {
     const clock = startClock();
     const cache = openCache(clock);
