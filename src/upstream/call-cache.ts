@@ -65,10 +65,11 @@ export function createCallCache({ metrics, random = Math.random, shared, ...opti
   const refresh = (cacheable: CacheableCall, stale: KeptAnswer) => {
     if (now() < stale.refreshingUntilMs) return;
     const { call } = cacheable;
-    const deadlineAtMs = now() + Math.min(call.settings.timeoutMs, options.upstreamTimeoutMs);
+    const deadlineOfAllMs = now() + options.upstreamTimeoutMs;
+    const deadlineAtMs = Math.min(now() + call.settings.timeoutMs, deadlineOfAllMs);
     stale.refreshingUntilMs = deadlineAtMs;
     // The request that set it off ends before it does: its log line, its headers and its client are no more concerned.
-    const context = { ...call.context, deadlineAtMs, note: () => {}, cacheUses: [] };
+    const context = { ...call.context, deadlineAtMs: deadlineOfAllMs, note: () => {}, cacheUses: [] };
     const behind = { ...call, context, deadlineAtMs, signal: new AbortController().signal };
     const fetched = answers.fetch({ ...cacheable, call: behind }).then(
       () => {},

@@ -61,7 +61,8 @@ export class KeptAnswers {
   get(key: string, nowMs: number): KeptAnswer | undefined {
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;
-    if (nowMs >= entry.usableUntilMs) {
+    // From after now: the clock was set back, and the answer would seem young for as long as it was set back by.
+    if (nowMs >= entry.usableUntilMs || nowMs < entry.askedAtMs) {
       this.#remove(key, entry);
       return undefined;
     }

@@ -68,6 +68,13 @@ describe("an answer", () => {
     expect(cache.arrived).toHaveLength(2);
   });
 
+  test("is not young again where the clock is set back", async () => {
+    const { clock, cache } = await filled();
+    clock.advance(-3_600);
+    cache.call("getTask", getTask);
+    expect(cache.arrived).toHaveLength(2);
+  });
+
   test("is fresh no longer than CACHE_TTL", async () => {
     const { clock, cache } = await filled({ ttlSeconds: 2 });
     clock.advance(2);
@@ -298,6 +305,8 @@ describe.each([true, false])("a stale answer, with work that is shared: %s", (sh
     const { call } = cache.arrived[1]!;
     expect(call.signal.aborted).toBe(false);
     expect(call.deadlineAtMs).toBe(clock.now + 5_000);
+    // By it the breaker judges whether a call had its time (guard-with-breaker.ts).
+    expect(call.context.deadlineAtMs, "no shorter than a request's").toBe(clock.now + 30_000);
   });
 
   test("is fetched within UPSTREAM_TIMEOUT, as any request is answered", async () => {
