@@ -13,9 +13,9 @@ const TAGGED_HEADERS = ["content-type", "x-total-count", "link"];
  * `private, no-cache` lets a browser keep the answer and makes it ask every time. Nobody in between may keep it, since
  * what is answered depends on who asks.
  */
-export async function conditional(request: Request, answer: RenderedAnswer): Promise<Response> {
+export function conditional(request: Request, answer: RenderedAnswer): Response {
   const about = TAGGED_HEADERS.map((name) => headerOf(answer.headers, name) ?? "").join("\n");
-  const etag = await entityTag(answer.body ?? "", about);
+  const etag = entityTag(answer.body ?? "", about);
   const cacheControl = headerOf(answer.headers, "cache-control") ?? "private, no-cache";
   const headers = withHeaders(answer.headers, { etag, "cache-control": cacheControl });
   if (!namesTag(request.headers.get("if-none-match"), etag)) return toResponse({ ...answer, headers });

@@ -77,7 +77,7 @@ export function createEndpoint(binding: HttpBinding, implementations: Implementa
         const url = { path, query: queryOf(request.url) };
         const rendered = renderer.unary(output, url, handlerContext.setHeaders);
         const whole = { ...rendered, headers: withHeaders(rendered.headers, cacheHeaders(context.cacheUses)) };
-        return hasTag ? await conditional(request, whole) : toResponse(whole);
+        return hasTag ? conditional(request, whole) : toResponse(whole);
       }
       const response = await renderer.stream(createEach(rpc.output, answer as AsyncIterable<MessageInit>), {
         accept: request.headers.get("accept"),

@@ -221,7 +221,7 @@ describe("a gateway that keeps answers", () => {
       for (const path of await paths()) {
         const { headers, status } = await get(path, owner, { origin: "http://localhost:3000" });
         expect(status, path).toBe(200);
-        expect(headers.get("etag")).toMatch(/^"[A-Za-z0-9+/]{22}"$/);
+        expect(headers.get("etag")).toMatch(/^"[0-9a-f]{16}"$/);
         expect(headers.get("cache-control")).toBe("private, no-cache");
         expect(headers.get("access-control-expose-headers")).toContain("ETag");
         const tag = headers.get("etag")!;
