@@ -1,11 +1,11 @@
 import { create, type DescMessage, type Message, type MessageInitShape } from "@bufbuild/protobuf";
 import { createContextValues } from "@connectrpc/connect";
 import { type RequestContext, requestContextKey } from "../context.ts";
+import { LazyHandlerContext } from "../contract/handler-context.ts";
 import { type Implementations, implementationOf } from "../contract/implementations.ts";
 import { compileRequestReader } from "./bind-request.ts";
 import { cacheHeaders } from "./cache-headers.ts";
 import { conditional } from "./conditional.ts";
-import { RestHandlerContext } from "./handler-context.ts";
 import type { HttpBinding } from "./http-binding.ts";
 import { type CapturedValues, pathCapture } from "./path-capture.ts";
 import { compileRenderer } from "./render-response.ts";
@@ -70,7 +70,13 @@ export function createEndpoint(binding: HttpBinding, implementations: Implementa
     async answer({ request, path, message, context, lateProblem }) {
       const values = createContextValues().set(requestContextKey, context);
       const remainingMs = () => Math.max(0, context.deadlineAtMs - now());
-      const handlerContext = new RestHandlerContext({ method: rpc, request, values, remainingMs });
+      const handlerContext = new LazyHandlerContext({
+        protocolName: "rest",
+        method: rpc,
+        request,
+        values,
+        remainingMs,
+      });
       const answer = call(message, handlerContext);
       if (rpc.methodKind === "unary") {
         const output = create(rpc.output, await (answer as Promise<MessageInit>));

@@ -17,7 +17,7 @@ export function errorResponse(failure: GatewayError, wire: Wire | undefined): Re
   const error = toConnectError(failure);
   if (wire === undefined || wire.framing === "plain") return plainResponse(failure, error);
   const headers = { ...errorHeaders(failure), "content-type": contentTypeOf(wire) };
-  return new Response(endFrame(wire, new Headers(), error), { headers });
+  return new Response(endFrame(wire, undefined, error), { headers });
 }
 
 /** A package, a service and an rpc, as every path of an rpc is written. */

@@ -1,6 +1,7 @@
 import { create, type DescMethod, type Message, type MessageInitShape } from "@bufbuild/protobuf";
-import { createContextValues, createHandlerContext } from "@connectrpc/connect";
+import { createContextValues } from "@connectrpc/connect";
 import { type RequestContext, requestContextKey } from "../context.ts";
+import { LazyHandlerContext } from "../contract/handler-context.ts";
 import { type ImplementationCall, type Implementations, implementationOf } from "../contract/implementations.ts";
 import { policyOf, type RpcPolicy, rpcName } from "../contract/policy.ts";
 import { compileValidator } from "../contract/request-rules.ts";
@@ -102,20 +103,12 @@ export function createRpcEndpoint(
 
     async answer({ request, message, context, lateProblem }) {
       const wire = demandWire(rpc, request);
-      context.note({ protocol: wire.framing === "grpc-web" ? "grpc-web" : "connect" });
-      const handlerContext = createHandlerContext({
-        service: rpc.parent,
-        method: rpc,
-        protocolName: wire.framing === "grpc-web" ? "grpc-web" : "connect",
-        requestMethod: request.method,
-        url: request.url,
-        requestSignal: request.signal,
-        requestHeader: request.headers,
-        contextValues: createContextValues().set(
-          requestContextKey,
-          withClientDeadline(context, request.headers, wire, now),
-        ),
-      });
+      const protocolName = wire.framing === "grpc-web" ? "grpc-web" : "connect";
+      context.note({ protocol: protocolName });
+      const bounded = withClientDeadline(context, request.headers, wire, now);
+      const values = createContextValues().set(requestContextKey, bounded);
+      const remainingMs = () => Math.max(0, bounded.deadlineAtMs - now());
+      const handlerContext = new LazyHandlerContext({ protocolName, method: rpc, request, values, remainingMs });
       const answering: Answering = { rpc, wire, call, message, context: handlerContext, lateProblem };
       const response = isUnary ? await answerOne(answering) : await answerStream(answering);
       response.headers.set("Content-Type", contentTypeOf(wire));
@@ -155,24 +148,23 @@ interface Answering {
   readonly wire: Wire;
   readonly call: ImplementationCall;
   readonly message: Message;
-  readonly context: ReturnType<typeof createHandlerContext>;
+  readonly context: LazyHandlerContext;
   readonly lateProblem: (thrown: unknown) => unknown;
 }
 
 type MessageInit = MessageInitShape<DescMethod["output"]>;
 
 async function answerOne({ rpc, wire, call, message, context }: Answering): Promise<Response> {
-  try {
-    const output = create(rpc.output, (await call(message, context)) as MessageInit);
-    const bytes = writeMessage(rpc, output, wire);
-    const { responseHeader: headers, responseTrailer: trailer } = context;
-    if (wire.framing !== "plain") return new Response(join(messageFrame(bytes), endFrame(wire, trailer)), { headers });
-    // Connect has no other place for what comes too late for the head.
-    for (const [name, value] of trailer) headers.append(`Trailer-${name}`, value);
-    return new Response(bytes, { headers });
-  } finally {
-    context.abort();
+  const output = create(rpc.output, (await call(message, context)) as MessageInit);
+  const bytes = writeMessage(rpc, output, wire);
+  const { setHeaders, setTrailers } = context;
+  const headers = new Headers(setHeaders);
+  if (wire.framing !== "plain") {
+    return new Response(join(messageFrame(bytes), endFrame(wire, setTrailers)), { headers });
   }
+  // Connect has no other place for what comes too late for the head.
+  for (const [name, value] of setTrailers ?? []) headers.append(`Trailer-${name}`, value);
+  return new Response(bytes, { headers });
 }
 
 function join(first: Bytes, second: Bytes): Bytes {
@@ -205,7 +197,7 @@ async function answerStream(answering: Answering): Promise<Response> {
     },
     { highWaterMark: 0 },
   );
-  return new Response(body, { headers: context.responseHeader });
+  return new Response(body, { headers: new Headers(context.setHeaders) });
 }
 
 async function* framesOf(answering: Answering): AsyncGenerator<Bytes, undefined> {
@@ -227,7 +219,7 @@ async function* framesOf(answering: Answering): AsyncGenerator<Bytes, undefined>
     // Whoever still listens to the signal of a stream that is over would keep it.
     context.abort();
   }
-  yield endFrame(wire, context.responseTrailer, failure && toConnectError(failure));
+  yield endFrame(wire, context.setTrailers, failure && toConnectError(failure));
 }
 
 function demandWire(rpc: DescMethod, request: Request): Wire {

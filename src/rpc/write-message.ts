@@ -30,7 +30,7 @@ export function messageFrame(message: Bytes): Bytes {
 }
 
 /** The last envelope of an answer: how it ended, and what came too late for the head. */
-export function endFrame({ framing }: Wire, trailer: Headers, error?: ConnectError): Bytes {
+export function endFrame({ framing }: Wire, trailer = new Headers(), error?: ConnectError): Bytes {
   if (framing === "connect-stream") {
     return encodeEnvelope(endStreamFlag, endStream.serialize({ metadata: trailer, ...(error && { error }) })) as Bytes;
   }

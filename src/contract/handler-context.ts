@@ -1,7 +1,9 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import type { ContextValues, HandlerContext } from "@connectrpc/connect";
 
-interface RestHandlerContextInit {
+export interface LazyHandlerContextInit {
+  /** How the client speaks: `rest`, `connect` or `grpc-web`. */
+  readonly protocolName: string;
   readonly method: DescMethod;
   readonly request: Request;
   readonly values: ContextValues;
@@ -10,11 +12,11 @@ interface RestHandlerContextInit {
 }
 
 /**
- * What an implementation sees of a REST call. Connect's own createHandlerContext makes three Headers and two abort
+ * What an implementation sees of a call. Connect's own createHandlerContext makes three Headers and two abort
  * controllers a call; here each is made when somebody asks for it, which hardly an implementation does.
  */
-export class RestHandlerContext implements HandlerContext {
-  readonly protocolName = "rest";
+export class LazyHandlerContext implements HandlerContext {
+  readonly protocolName: string;
   readonly method: DescMethod;
   readonly values: ContextValues;
   readonly timeoutMs: () => number;
@@ -24,7 +26,8 @@ export class RestHandlerContext implements HandlerContext {
   #responseHeader: Headers | undefined;
   #responseTrailer: Headers | undefined;
 
-  constructor({ method, request, values, remainingMs }: RestHandlerContextInit) {
+  constructor({ protocolName, method, request, values, remainingMs }: LazyHandlerContextInit) {
+    this.protocolName = protocolName;
     this.method = method;
     this.values = values;
     this.timeoutMs = remainingMs;
@@ -71,9 +74,14 @@ export class RestHandlerContext implements HandlerContext {
     return this.#responseHeader;
   }
 
-  /** REST has no trailers: what is set here is lost. */
+  /** REST has no trailers: what is set here is lost there. */
   get responseTrailer(): Headers {
     this.#responseTrailer ??= new Headers();
+    return this.#responseTrailer;
+  }
+
+  /** As `setHeaders`. */
+  get setTrailers(): Headers | undefined {
     return this.#responseTrailer;
   }
 }
