@@ -6,7 +6,7 @@ import { AnswerSource, type CacheableCall } from "./answer-source.ts";
 import { cacheKeyOf, tagsOf } from "./cache-key.ts";
 import type { Call, CallStep } from "./call.ts";
 import type { KeptAnswer } from "./kept-answers.ts";
-import { labelOf } from "./services.ts";
+import { createMethodCounters } from "./method-counters.ts";
 import type { SharedAnswers } from "./shared-answers.ts";
 
 /** The step that answers reads from what is kept, and forgets what writes make untrue. */
@@ -56,9 +56,12 @@ export function createCallCache({ metrics, random = Math.random, shared, ...opti
   const { now, keepAlive } = options;
   const answers = new AnswerSource({ ...options, random, shared });
 
-  const note = ({ service, method, context }: Call, outcome: CacheUse["outcome"], answer?: KeptAnswer) => {
-    metrics.cacheRequests.labels({ service: labelOf(service), method: method.name, outcome }).inc();
-    context.cacheUses.push({ outcome, ...timesOf(answer, now()) });
+  const counterOf = createMethodCounters((labels, outcome: CacheUse["outcome"]) =>
+    metrics.cacheRequests.labels({ ...labels, outcome }),
+  );
+  const note = (call: Call, outcome: CacheUse["outcome"], answer?: KeptAnswer) => {
+    counterOf(call, outcome).inc();
+    call.context.cacheUses.push({ outcome, ...timesOf(answer, now()) });
   };
 
   /** Fetches a new answer behind the present one. */

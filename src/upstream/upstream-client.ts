@@ -20,6 +20,7 @@ import type { CallSlots } from "./call-slots.ts";
 import { guardWithBreaker } from "./guard-with-breaker.ts";
 import { hedge } from "./hedge.ts";
 import { limitInFlight } from "./limit-in-flight.ts";
+import { createMethodCounters } from "./method-counters.ts";
 import { retry, sleep } from "./retry.ts";
 import { createRetryBudget } from "./retry-budget.ts";
 import { labelOf, type UpstreamService } from "./services.ts";
@@ -91,7 +92,7 @@ export function createUpstreamClient<S extends DescService>(
   send = translate(retry(repeat, send));
   send = limitInFlight(slots, inFlight, send);
   send = guardWithBreaker(options, send);
-  send = count(options, send);
+  send = count(metrics, send);
   if (cache !== undefined) send = cache(send);
   const client: Record<string, unknown> = {};
   const callOf = (
@@ -126,16 +127,17 @@ export function createUpstreamClient<S extends DescService>(
   return client as UpstreamClient<S>;
 }
 
-function count({ metrics, service }: UpstreamClientOptions, next: CallStep): CallStep {
-  const labelled = (method: string, status: string) =>
-    metrics.serviceCalls.labels({ service: labelOf(service), method, status });
+function count(metrics: GatewayMetrics, next: CallStep): CallStep {
+  const counterOf = createMethodCounters((labels, status: string) =>
+    metrics.serviceCalls.labels({ ...labels, status }),
+  );
   return async (call) => {
     try {
       const answer = await next(call);
-      labelled(call.method.name, "OK").inc();
+      counterOf(call, "OK").inc();
       return answer;
     } catch (error) {
-      labelled(call.method.name, grpcCodeName(error)).inc();
+      counterOf(call, grpcCodeName(error)).inc();
       throw error;
     }
   };
