@@ -1,4 +1,6 @@
-import { type Context, Hono } from "hono";
+import type { Context } from "hono";
+import { HonoBase } from "hono/hono-base";
+import { TrieRouter } from "hono/router/trie-router";
 import { rateLimitsFrom } from "./admission/rate-limits.ts";
 import type { Config } from "./config.ts";
 import { demandCaller } from "./context.ts";
@@ -89,7 +91,8 @@ export async function createGateway(config: Config, ports: Ports): Promise<Gatew
     refusals: metrics.rateLimited,
   });
 
-  const app = new Hono<GatewayEnv>({ getPath: ({ url }) => canonicalPath(url) });
+  // Hono's own choice would be RegExpRouter with this one in reserve: 2 KiB more of a Worker, and half a microsecond less.
+  const app = new HonoBase<GatewayEnv>({ getPath: ({ url }) => canonicalPath(url), router: new TrieRouter() });
 
   /** The life of a request to an rpc, in order. Each step refuses by throwing; the exchange turns that into an answer. */
   const serve = (binding: HttpBinding) => {

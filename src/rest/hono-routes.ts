@@ -7,10 +7,9 @@ import { comparePrecedence, type Route } from "./precedence.ts";
  * `getPath: ({ url }) => canonicalPath(url)`.
  *
  * Hono runs the first registered handler that matches, so registering by precedence makes it find what a transcoder
- * must find; a handler here always answers and never calls `next`. It does so in either of its routers. Hono begins
- * with RegExpRouter, which refuses sets of routes that overlap in ways its one expression cannot tell apart (a literal
- * beside a variable is enough), and then changes to TrieRouter: slower, but it collects all matches and sorts them by
- * registration.
+ * must find; a handler here always answers and never calls `next`. It does so in either of its routers. TrieRouter
+ * collects all matches and sorts them by registration. RegExpRouter, which Hono tries first unless told, is faster, and
+ * refuses sets of routes that overlap in ways its one expression cannot tell apart (a literal beside a variable is enough).
  *
  * HEAD needs nothing: Hono answers it as GET and drops the body.
  */
