@@ -16,7 +16,8 @@ export const ERROR_CODES = {
   ALREADY_EXISTS: { status: 409, connect: Code.AlreadyExists },
   ABORTED: { status: 409, connect: Code.Aborted },
   PAYLOAD_TOO_LARGE: { status: 413, connect: Code.ResourceExhausted },
-  UNSUPPORTED_MEDIA_TYPE: { status: 415, connect: Code.InvalidArgument },
+  // As Connect and gRPC have it for compression that is not offered: their clients then send the same without.
+  UNSUPPORTED_MEDIA_TYPE: { status: 415, connect: Code.Unimplemented },
   RATE_LIMIT_EXCEEDED: { status: 429, connect: Code.ResourceExhausted },
   CANCELLED: { status: 499, connect: Code.Canceled },
   INTERNAL: { status: 500, connect: Code.Internal },

@@ -9,7 +9,7 @@ import { type Bytes, endFrame } from "./write-message.ts";
  * The answer to an rpc that was refused or failed before its first message, in the client's protocol; a plain one where
  * that is none. Headers that belong to the error (Retry-After, WWW-Authenticate) are HTTP headers in all of them.
  *
- * A plain answer has REST's status. Connect's own table differs for four of our codes (413 would be 429, 415 400, 405
+ * A plain answer has REST's status. Connect's own table differs for four of our codes (413 would be 429, 415 and 405
  * 501, 502 500); its clients read the code in the body and not the status, and everybody between us and them reads
  * the status: one mistake then has one number in every log, and no client's mistake is a 5xx.
  */

@@ -236,6 +236,6 @@ function demandIdentityEncoding({ url, headers, method }: Request): void {
   const inQuery = method === "POST" ? null : new URL(url).searchParams.get("compression");
   for (const encoding of [headers.get("grpc-encoding"), headers.get("connect-content-encoding"), inQuery]) {
     if (encoding === null || encoding === "" || encoding === "identity") continue;
-    throw new GatewayError("UNSUPPORTED_MEDIA_TYPE", "Send the message without compression.");
+    throw new GatewayError("UNSUPPORTED_MEDIA_TYPE", "Send the message without compression: identity.");
   }
 }

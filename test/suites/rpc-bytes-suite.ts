@@ -397,6 +397,19 @@ export function rpcBytesSuite(target: Target): void {
     });
   });
 
+  test("compression is UNIMPLEMENTED, as both protocols have it, and the answer says what is not", async () => {
+    const { token } = world.client;
+    const inQuery = `${base}?encoding=json&compression=gzip&message=%7B%7D`;
+    const answers = [
+      await sendRaw(target().url, inQuery, { method: "GET", token }),
+      await sendRaw(target().url, base, { contentType: PROTO, headers: { "connect-content-encoding": "br" }, token }),
+      await sendRaw(target().url, base, { contentType: GRPC_WEB, headers: { "grpc-encoding": "gzip" }, token }),
+    ];
+    for (const { error } of answers) {
+      expect(error).toMatchObject({ code: Code.Unimplemented, rawMessage: expect.stringContaining("identity") });
+    }
+  });
+
   test("what a parser says of a body is told to nobody, for it may be a piece of a password", async () => {
     for (const body of ['{"email":"a@b.example","password":hunter2', '{"email":"a@b.example","password":12341234}']) {
       const { text } = await sendRaw(target().url, pathOf(login), { contentType: JSON_TYPE, body });
