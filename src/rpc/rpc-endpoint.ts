@@ -112,7 +112,8 @@ export function createRpcEndpoint(
       const answering: Answering = { rpc, wire, call, message, context: handlerContext, lateProblem };
       const response = isUnary ? await answerOne(answering) : await answerStream(answering);
       response.headers.set("Content-Type", contentTypeOf(wire));
-      if (policy.noStore) response.headers.set("Cache-Control", "no-store");
+      const cacheControl = policy.noStore ? "no-store" : cacheControlOf(request);
+      if (cacheControl !== undefined) response.headers.set("Cache-Control", cacheControl);
       return response;
     },
   };
@@ -136,6 +137,11 @@ function compileCheck(
     if (violations.length > 0) throw validationError(violations);
     completeMask?.(message);
   };
+}
+
+/** As over REST. Without a word a cache may keep what is answered to GET, for as long as it thinks fit (RFC 9111, 4.2.2). */
+function cacheControlOf({ method }: Request): string | undefined {
+  return method === "POST" ? undefined : "private, no-cache";
 }
 
 function textOf(message: Message, localName: string | undefined): string | undefined {

@@ -130,6 +130,16 @@ describe.each(TRANSPORTS)("a stream over %s", (_name, over) => {
   });
 });
 
+test("what GET answers may be kept by its client alone, who must ask each time, as over REST; POST says nothing of it", async () => {
+  const url = `http://gateway.test${endpoints.get("/transcoder.v1.LibraryService/GetBook")!.path}`;
+  const message = encodeURIComponent('{"name":"shelves/1/books/2"}');
+  const got = await serve(new Request(`${url}?encoding=json&message=${message}`));
+  expect([got.status, got.headers.get("cache-control")]).toEqual([200, "private, no-cache"]);
+  const headers = { "content-type": "application/json" };
+  const posted = await serve(new Request(url, { method: "POST", headers, body: '{"name":"shelves/1/books/2"}' }));
+  expect([posted.status, posted.headers.get("cache-control")]).toEqual([200, null]);
+});
+
 test.each(["application/connect+proto", "application/grpc-web+proto"])(
   "a stream whose reader leaves lets go of a silent upstream, and nothing has failed (%s)",
   async (contentType) => {

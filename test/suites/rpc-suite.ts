@@ -21,6 +21,8 @@ import {
 import { newTask } from "../support/samples.ts";
 import type { Target } from "./suite-target.ts";
 
+const { NO_SIDE_EFFECTS } = MethodOptions_IdempotencyLevel;
+
 /** The public rpcs as clients of Connect and gRPC-Web use them: all of them, by every way in. */
 export function rpcSuite(target: Target): void {
   let world: World;
@@ -39,7 +41,8 @@ export function rpcSuite(target: Target): void {
       const { message, header } = await invoke(over(name), rpc, request, { token: by?.token });
       expect(message).toMatchObject(answers);
       expect(header.get("x-request-id")).toMatch(/\S/);
-      expect(header.get("cache-control")).toBe(policyOf(rpc).noStore ? "no-store" : null);
+      const byGet = name.startsWith("Connect by GET") && rpc.idempotency === NO_SIDE_EFFECTS;
+      expect(header.get("cache-control")).toBe(policyOf(rpc).noStore ? "no-store" : byGet ? "private, no-cache" : null);
     });
 
     test("tells everything that is wrong with the input, at once, in the same words as REST", async () => {
@@ -92,7 +95,7 @@ export function rpcSuite(target: Target): void {
     "GET %s is there for an rpc without side effects, and 405 for any other",
     async (path, rpc) => {
       const { status, headers, body } = await call(target().url, `GET ${path}?encoding=json&message=%7B%7D`);
-      if (rpc.idempotency === MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS) return expect(status).toBe(401);
+      if (rpc.idempotency === NO_SIDE_EFFECTS) return expect(status).toBe(401);
       expect({ status, allow: headers.get("allow") }).toEqual({ status: 405, allow: "OPTIONS, POST" });
       expect(body).toMatchObject({ code: "unimplemented", message: "The route does not have this method." });
     },
