@@ -111,8 +111,7 @@ export function createCallCache({ metrics, random = Math.random, shared, ...opti
     }
   };
 
-  /** However it ended, what it touches is forgotten: what was cut off may have been done. */
-  const write = async (call: Call, next: CallStep): Promise<Message> => {
+  const writeAndForget = async (call: Call, next: CallStep): Promise<Message> => {
     let answer: Message | undefined;
     try {
       answer = await next(call);
@@ -120,6 +119,21 @@ export function createCallCache({ metrics, random = Math.random, shared, ...opti
     } finally {
       await answers.invalidate(tagsOf(call.settings.invalidates, call.request, answer));
     }
+  };
+
+  /**
+   * However it ended, what it touches is forgotten: what was cut off may have been done. It is kept alive for that, since
+   * workerd stops a request whose client has left in its tracks.
+   */
+  const write = (call: Call, next: CallStep): Promise<Message> => {
+    const written = writeAndForget(call, next);
+    keepAlive(
+      written.then(
+        () => {},
+        () => {},
+      ),
+    );
+    return written;
   };
 
   if (options.ttlSeconds === 0) return (next) => next;

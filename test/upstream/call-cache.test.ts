@@ -178,6 +178,17 @@ describe("an answer", () => {
   });
 });
 
+test("a write is kept alive until what it touches is forgotten, also where its client has left", async () => {
+  const { cache } = await filled();
+  const written = cache.call("updateTask", getTask);
+  expect(cache.background).toHaveLength(1);
+  cache.arrived[1]!.fail(outage("CANCELLED"));
+  await cache.background[0];
+  expect((await gatewayErrorOf(written.answer)).errorCode).toBe("CANCELLED");
+  cache.call("getTask", getTask);
+  expect(cache.arrived).toHaveLength(3);
+});
+
 describe("many calls at once", () => {
   test("R-18: 500 that find nothing fresh make one call of the service", async () => {
     const { clock, cache } = await filled();
