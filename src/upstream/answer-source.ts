@@ -28,6 +28,8 @@ export interface CacheableCall {
   readonly settings: CacheSettings;
   /** Asks the service. */
   readonly next: CallStep;
+  /** A new answer is wanted behind an old one that has been given: no second old one will do. */
+  readonly behind: boolean;
 }
 
 /** An answer that this process did not have. */
@@ -86,7 +88,7 @@ export class AnswerSource {
   }
 
   async #fill(cacheable: CacheableCall): Promise<Omit<Fetched, "joined">> {
-    const { key, call, settings, next } = cacheable;
+    const { key, call, settings, next, behind } = cacheable;
     const { shared, now } = this.#options;
     const tags = tagsOf(settings.tags, call.request);
     // An answer that no write could end is not kept: a tag's field may be one that this request has not set.
@@ -101,7 +103,9 @@ export class AnswerSource {
         if (found !== undefined && fill.valid) {
           this.#kept.set(key, { ...found, refreshingUntilMs: this.get(key)?.refreshingUntilMs ?? 0 });
         }
-        if (found !== undefined && now() < found.freshUntilMs) return { message: found.message, found };
+        if (found !== undefined && now() < (behind ? found.freshUntilMs : found.revalidateUntilMs)) {
+          return { message: found.message, found };
+        }
       }
       const askedAtMs = now();
       const message = await next(call);

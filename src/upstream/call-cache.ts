@@ -74,7 +74,7 @@ export function createCallCache({ metrics, random = Math.random, shared, ...opti
     // The request that set it off ends before it does: its log line, its headers and its client are no more concerned.
     const context = { ...call.context, deadlineAtMs: deadlineOfAllMs, note: () => {}, cacheUses: [] };
     const behind = { ...call, context, deadlineAtMs, signal: new AbortController().signal };
-    const fetched = answers.fetch({ ...cacheable, call: behind }).then(
+    const fetched = answers.fetch({ ...cacheable, call: behind, behind: true }).then(
       () => {},
       () => {
         // By now it may be another copy, which the shared store had.
@@ -85,22 +85,28 @@ export function createCallCache({ metrics, random = Math.random, shared, ...opti
     keepAlive(fetched);
   };
 
+  /** An answer that was kept is given; one that is no longer fresh for the last time, if all goes well. */
+  const answerWith = (cacheable: CacheableCall, kept: KeptAnswer): Message => {
+    const isFresh = now() < kept.freshUntilMs;
+    note(cacheable.call, isFresh ? "hit" : "revalidating", kept);
+    if (!isFresh) refresh(cacheable, answers.get(cacheable.key) ?? kept);
+    return kept.message;
+  };
+
   /** What this process has and may give without asking anybody. */
   const give = (cacheable: CacheableCall): Message | undefined => {
     const own = answers.get(cacheable.key);
     const nowMs = now();
     if (own === undefined || nowMs >= own.trustedUntilMs || nowMs >= own.revalidateUntilMs) return undefined;
-    const isFresh = nowMs < own.freshUntilMs;
-    note(cacheable.call, isFresh ? "hit" : "revalidating", own);
-    if (!isFresh) refresh(cacheable, own);
-    return own.message;
+    return answerWith(cacheable, own);
   };
 
   const fetch = async (cacheable: CacheableCall): Promise<Message> => {
     const { key, call } = cacheable;
     try {
       const { message, found, joined } = await answers.fetch(cacheable);
-      note(call, found !== undefined ? "hit" : joined ? "joined" : "miss", found);
+      if (found !== undefined) return answerWith(cacheable, found);
+      note(call, joined ? "joined" : "miss");
       return message;
     } catch (error) {
       const old = isOutage(error) ? answers.get(key) : undefined;
@@ -142,7 +148,7 @@ export function createCallCache({ metrics, random = Math.random, shared, ...opti
     if (invalidates.length > 0) return write(call, next);
     const key = settings === undefined || call.fresh ? undefined : cacheKeyOf(call);
     if (settings === undefined || key === undefined) return next(call);
-    const cacheable = { key, call, settings, next };
+    const cacheable = { key, call, settings, next, behind: false };
     return give(cacheable) ?? fetch(cacheable);
   };
 }

@@ -198,3 +198,32 @@ test.each([true, false])(
     expect(cache.arrived, "and the service is left alone for a while").toHaveLength(2);
   },
 );
+
+test("an instance that has to ask the store first gives an old answer in its time of grace, too, and fetches a new one behind it", async () => {
+  const clock = startClock();
+  const shared = createRedisSharedAnswers(createMemoryRedis(clock));
+  const [a, b] = [openCache(clock, { shared }), openCache(clock, { shared })];
+  const read = (cache: typeof a) => cache.call("getDeveloperProfile", { userId: "usr_1" });
+  const profile = (bio: string) => create(GetDeveloperProfileResponseSchema, { profile: { userId: "usr_1", bio } });
+  const first = read(a);
+  await turn();
+  a.arrived[0]!.answer(profile("first"));
+  await first.answer;
+  await Promise.all(a.background);
+  clock.advance(6);
+  for (const cache of [a, b]) {
+    const arrived = cache.arrived.length;
+    for (let n = 0; n < 2; n++) {
+      const { answer, uses } = read(cache);
+      expect(await answer).toEqual(profile("first"));
+      expect(uses).toEqual([{ outcome: "revalidating", ageSeconds: 6, ttlSeconds: -1 }]);
+    }
+    await turn();
+    expect(cache.arrived, "once").toHaveLength(arrived + 1);
+  }
+  b.arrived[0]!.answer(profile("second"));
+  await Promise.all(b.background);
+  expect(await read(b).answer).toEqual(profile("second"));
+  clock.advance(1);
+  expect(await read(a).answer, "which the store has").toEqual(profile("second"));
+});
