@@ -53,7 +53,7 @@ const TRUST_MS = 1_000;
 export class AnswerSource {
   readonly #options: AnswerSourceOptions;
   readonly #kept = new KeptAnswers(LIMITS);
-  readonly #fills = new OpenFills();
+  readonly #fills = new OpenFills((key) => this.#work.forget(key));
   readonly #work: SharedWork<Omit<Fetched, "joined">>;
 
   constructor(options: AnswerSourceOptions) {

@@ -22,6 +22,12 @@ const MAX_OPEN = 1_000;
  */
 export class OpenFills {
   readonly #open = new Set<Ticket>();
+  readonly #onDrop: (key: string) => void;
+
+  /** `onDrop` hears of the key of each that goes for want of room: no write will name it any more. */
+  constructor(onDrop: (key: string) => void) {
+    this.#onDrop = onDrop;
+  }
 
   begin(key: string, tags: readonly string[]): OpenFill {
     if (this.#open.size >= MAX_OPEN) this.#dropOldest();
@@ -46,5 +52,6 @@ export class OpenFills {
     if (oldest === undefined) return;
     oldest.valid = false;
     this.#open.delete(oldest);
+    this.#onDrop(oldest.key);
   }
 }

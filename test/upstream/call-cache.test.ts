@@ -1,4 +1,5 @@
 import { create } from "@bufbuild/protobuf";
+import { EmptySchema } from "@bufbuild/protobuf/wkt";
 import { describe, expect, test } from "vitest";
 import { RespondToProposalResponseSchema } from "#gen/platform/orchestrator/v1/orchestrator_pb.ts";
 import { GetTaskResponseSchema, ListTasksResponseSchema, TaskService } from "#gen/platform/tasks/v1/tasks_pb.ts";
@@ -176,6 +177,17 @@ describe("an answer", () => {
     for (let n = 0; n < 2; n++) await gatewayErrorOf(cache.call("getTask", getTask).answer);
     expect(cache.arrived).toHaveLength(2);
   });
+});
+
+test("nobody joins, after a write, what began before it, however much is under way", async () => {
+  const cache = openCache(startClock());
+  cache.call("getTask", getTask);
+  for (let n = 0; n < 1_000; n++) cache.call("getTask", { taskId: `tsk_other_${n}` });
+  const written = cache.call("updateTask", getTask);
+  cache.arrived.at(-1)!.answer(create(EmptySchema));
+  await written.answer;
+  cache.call("getTask", getTask);
+  expect(cache.arrived).toHaveLength(1_003);
 });
 
 test("a write is kept alive until what it touches is forgotten, also where its client has left", async () => {

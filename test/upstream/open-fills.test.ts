@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { OpenFills } from "#src/upstream/open-fills.ts";
 
 test("a write touches the fills that are open and have one of its tags", () => {
-  const fills = new OpenFills();
+  const fills = new OpenFills(() => {});
   const ended = fills.begin("ended", ["a"]);
   fills.end(ended);
   const [one, other, both] = [fills.begin("one", ["a"]), fills.begin("other", ["b"]), fills.begin("both", ["b", "a"])];
@@ -13,7 +13,7 @@ test("a write touches the fills that are open and have one of its tags", () => {
 });
 
 test("fills that are never ended are bounded in number, and nothing is kept of those that had to go", () => {
-  const fills = new OpenFills();
+  const fills = new OpenFills(() => {});
   const begun = Array.from({ length: 1_500 }, (_, n) => fills.begin(`${n}`, ["a"]));
   expect(begun.findIndex(({ valid }) => valid)).toBe(500);
   expect(fills.invalidate(["a"])).toHaveLength(1_000);
