@@ -1,6 +1,6 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { Code, ConnectError, type Transport } from "@connectrpc/connect";
-import { codeFromHttpStatus, errorFromJsonBytes } from "@connectrpc/connect/protocol-connect";
+import { appendHeaders, Code, ConnectError, type Transport } from "@connectrpc/connect";
+import { codeFromHttpStatus, errorFromJsonBytes, trailerDemux } from "@connectrpc/connect/protocol-connect";
 import { createSend, readWhole, type UpstreamFetchOptions } from "./upstream-fetch.ts";
 
 const TYPE = "application/proto";
@@ -50,8 +50,10 @@ export function createConnectUnary(baseUrl: string, options: UpstreamFetchOption
 function errorOf({ status, headers }: Response, bytes: Uint8Array): ConnectError {
   const fromStatus = new ConnectError(`HTTP ${status}`, codeFromHttpStatus(status));
   if (!headers.get("content-type")?.toLowerCase().startsWith("application/json")) return fromStatus;
+  // Beside it stands what the service says of it, as headers or as trailers: how soon it wants to be called again.
+  const metadata = appendHeaders(...trailerDemux(headers));
   // Throws the fallback, not what is wrong with the JSON.
-  return errorFromJsonBytes(bytes, undefined, fromStatus);
+  return errorFromJsonBytes(bytes, metadata, fromStatus);
 }
 
 interface Deadline {
