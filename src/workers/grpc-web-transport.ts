@@ -6,7 +6,6 @@ import type {
   MessageShape,
 } from "@bufbuild/protobuf";
 import { Code, ConnectError, type Transport } from "@connectrpc/connect";
-import { createAsyncIterable } from "@connectrpc/connect/protocol";
 import {
   parseContentType,
   requestHeader,
@@ -53,7 +52,7 @@ function onlyMessageOf(stream: Transport["stream"]): Transport["unary"] {
     input: MessageInitShape<I>,
   ) => {
     const asStream = method as unknown as DescMethodServerStreaming<I, O>;
-    const answer = await stream(asStream, signal, timeoutMs, header, createAsyncIterable([input]));
+    const answer = await stream(asStream, signal, timeoutMs, header, only(input));
     const messages: MessageShape<O>[] = [];
     for await (const message of answer.message) {
       if (messages.push(message) > 1) throw new ConnectError("there is a second message", Code.Unimplemented);
@@ -62,4 +61,8 @@ function onlyMessageOf(stream: Transport["stream"]): Transport["unary"] {
     if (message === undefined) throw new ConnectError("there is no message", Code.Unimplemented);
     return { ...answer, stream: false as const, method, message };
   };
+}
+
+async function* only<T>(message: T): AsyncGenerator<T, void> {
+  yield message;
 }
