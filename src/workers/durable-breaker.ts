@@ -1,9 +1,10 @@
+import { within } from "../telemetry/within.ts";
 import { admit, type BreakerState, INITIAL_BREAKER_STATE, type Permit, report } from "../upstream/breaker.ts";
 import { type BreakerCell, createBreakerCell } from "../upstream/breaker-cell.ts";
 import type { Admitted, Breaker, BreakerKind, BreakerSetup, Decision } from "../upstream/breakers.ts";
 import { addToTally, EMPTY_TALLY, type Outcome, type Tally } from "../upstream/tally.ts";
-import type { BreakerObject, BreakerView, ProbeAnswer } from "./breaker-object.ts";
-import { type ObjectLine, sleep, within } from "./object-line.ts";
+import { type BreakerObject, type BreakerView, demandView, type ProbeAnswer } from "./breaker-object.ts";
+import { type ObjectLine, sleep } from "./object-line.ts";
 
 export interface DurableBreakerSetup extends BreakerSetup {
   readonly line: ObjectLine<BreakerObject>;
@@ -148,7 +149,7 @@ export class DurableBreaker implements Breaker {
     let begun = false;
     const asked = this.#ask(probe, () => !begun);
     this.#setup.keepAlive(asked.then(() => {}));
-    const answer = await within(asked, this.#setup.line.patienceMs);
+    const answer = await within(this.#setup.line.patienceMs, asked).catch(() => undefined);
     begun = true;
     // No answer, so the isolate is on its own.
     if (answer === undefined || answer.granted) return this.#probe(probe);
@@ -160,7 +161,7 @@ export class DurableBreaker implements Breaker {
 
   /** `mayAdopt` tells whether the call still waits, so that what the object says can take its place. */
   async #ask(probe: Probe, mayAdopt: () => boolean): Promise<ProbeAnswer | undefined> {
-    const answer = await this.#setup.line.ask((object) => object.askForProbe());
+    const answer = await this.#setup.line.ask(async (object) => demandView(await object.askForProbe()));
     if (answer === undefined) return undefined;
     if (answer.granted) {
       this.#epoch = answer.epoch;
@@ -191,7 +192,7 @@ export class DurableBreaker implements Breaker {
   /** One question to the object, whose answer is adopted; undefined where there is none. */
   async #exchange(ask: (object: BreakerObject) => Promise<BreakerView>): Promise<BreakerView | undefined> {
     const order = ++this.#order;
-    const view = await this.#setup.line.ask(ask);
+    const view = await this.#setup.line.ask(async (object) => demandView(await ask(object)));
     if (view !== undefined && order >= this.#oldestOrder) this.#adopt(view);
     return view;
   }

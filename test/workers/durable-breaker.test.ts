@@ -164,10 +164,16 @@ const USELESS: readonly (readonly [what: string, make: () => BreakerObject])[] =
       }),
   ],
   ["hangs", () => objectThat(() => new Promise(() => {}))],
+  ["answers nothing", () => objectThat(async () => undefined)],
+  ["answers as another version might", () => objectThat(async () => ({ ...VIEW, kind: "forced-open" }))],
+  ["knows no epoch", () => objectThat(async () => ({ ...VIEW, kind: "open", epoch: undefined }))],
+  ["stays open without end", () => objectThat(async () => ({ ...VIEW, kind: "open", waitMs: Number.NaN }))],
 ];
 
-function objectThat(does: () => Promise<never>): BreakerObject {
-  return { record: does, askForProbe: does, recordProbe: does };
+const VIEW = { kind: "closed", epoch: 1, openings: 0, waitMs: 0, troubled: false, granted: false };
+
+function objectThat(does: () => Promise<unknown>): BreakerObject {
+  return { record: does, askForProbe: does, recordProbe: does } as BreakerObject;
 }
 
 describe.each(USELESS)("R-17 an object that %s costs no request anything", (_what, object) => {
