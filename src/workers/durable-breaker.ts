@@ -17,6 +17,11 @@ const GAP_MS = 250;
 /** How old what is known of the object may be while there is traffic. */
 const REFRESH_MS = { quiet: 10_000, troubled: 2_000, open: 1_000, "half-open": 500 } as const;
 const PROBE_REPORTS = 3;
+/**
+ * What one request reports in its background, the failures of all others while it does. Each is a subrequest of its own,
+ * of which it may have 50 where nobody pays; and its background ends after 30 seconds, with what was under way.
+ */
+const REPORTS_IN_A_ROW = 8;
 
 /** A call that is to find out whether the service is back. */
 interface Probe {
@@ -129,7 +134,7 @@ export class DurableBreaker implements Breaker {
   }
 
   async #sendUntilQuiet(run: number): Promise<void> {
-    for (;;) {
+    for (let report = 1; ; report++) {
       const nowMs = this.#setup.now();
       this.#busyUntilMs = nowMs + this.#setup.line.giveUpMs + GAP_MS;
       this.#sentAtMs = nowMs;
@@ -140,7 +145,8 @@ export class DurableBreaker implements Breaker {
       if (answered !== undefined && this.#urgent) await sleep(GAP_MS);
       // It took so long that somebody else has begun.
       if (run !== this.#run) return;
-      if (answered === undefined || !this.#urgent) break;
+      // What is left goes with the next call that fails, in the background of its own request.
+      if (answered === undefined || !this.#urgent || report === REPORTS_IN_A_ROW) break;
     }
     this.#busyUntilMs = Number.NEGATIVE_INFINITY;
   }

@@ -393,6 +393,28 @@ describe("a healthy service's object is left in peace", () => {
   });
 });
 
+test("a request's background asks a few times and no more, however long calls go on to fail: the next goes on", async () => {
+  let more = 12;
+  const failAgain = async () => {
+    const decisions = await Promise.all([isolate.breaker.admit(), isolate.breaker.admit(), isolate.breaker.admit()]);
+    for (const [n, decision] of decisions.entries()) admitted(decision).report(n === 1 ? "suspect" : "success");
+  };
+  const object = objectThat(async () => {
+    if (more-- > 0) await failAgain();
+    return VIEW;
+  });
+  const isolate = newIsolate("failing", () => object);
+  await failAgain();
+  await isolate.settle();
+  // The subrequests of a request are counted, its background's among them: 50 where nobody pays.
+  expect(isolate.asked.length).toBeLessThanOrEqual(8);
+  const before = isolate.asked.length;
+  more = 0;
+  await failAgain();
+  await isolate.settle();
+  expect(isolate.asked).toHaveLength(before + 1);
+});
+
 test("where no objects are bound, each isolate is on its own", async () => {
   const create = breakersOf({}, { keepAlive: () => expect.fail("nothing to keep alive"), logger: { log: () => {} } });
   const breaker = create("tasks", { options: DEFAULT_BREAKER_OPTIONS, now: Date.now, onChange: () => {} });
