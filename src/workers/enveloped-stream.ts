@@ -23,7 +23,6 @@ export interface EnvelopedProtocol {
  * 3 KiB of the bundle: half of what it did had to be undone around it.
  */
 export function createEnvelopedStream(
-  baseUrl: string,
   send: Send,
   { requestHeaders, readHead, endFlag, readEnd }: EnvelopedProtocol,
 ): Transport["stream"] {
@@ -58,16 +57,16 @@ export function createEnvelopedStream(
       if (method.methodKind === "client_streaming" || method.methodKind === "bidi_streaming") {
         throw new ConnectError("fetch takes one message", Code.Unimplemented);
       }
-      const headers = requestHeaders(header, timeoutMs);
+      const headers = requestHeaders(header, deadline.timeoutMs);
       const { value } = await input[Symbol.asyncIterator]().next();
-      const body = encodeEnvelope(0, toBinary(method.input, create(method.input, value))) as Uint8Array<ArrayBuffer>;
-      const url = `${baseUrl}/${method.parent.typeName}/${method.name}`;
-      const answer = await send(url, { method: "POST", headers, body, signal: deadline.signal });
+      const request = encodeEnvelope(0, toBinary(method.input, create(method.input, value)));
+      const answer = await send(method, headers, request, deadline.signal);
       let endsWithHead: boolean;
       try {
         endsWithHead = readHead(answer);
       } catch (error) {
-        await answer.body?.cancel();
+        // What nobody reads would hold one of the few connections that a Worker's request may have.
+        await answer.body?.cancel().catch(() => {});
         throw error;
       }
       const message = messages(answer, endsWithHead);

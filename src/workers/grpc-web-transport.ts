@@ -21,8 +21,8 @@ import type { Send } from "./upstream-send.ts";
  * gRPC-Web over fetch, in protobuf's bytes. An answer of one message is a stream of one. Source: the gRPC repository,
  * doc/PROTOCOL-WEB.md.
  */
-export function createGrpcWebTransport(baseUrl: string, send: Send): Transport {
-  const stream = createEnvelopedStream(baseUrl, send, PROTOCOL);
+export function createGrpcWebTransport(send: Send): Transport {
+  const stream = createEnvelopedStream(send, PROTOCOL);
   return { stream, unary: onlyMessageOf(stream) };
 }
 

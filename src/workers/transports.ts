@@ -15,6 +15,6 @@ export function createWorkersTransports(
 }
 
 export function createWorkersTransport({ url, protocol }: ServiceAddress, options: UpstreamSendOptions): Transport {
-  const create = protocol === "grpc-web" ? createGrpcWebTransport : createConnectTransport;
-  return create(url, createSend(options));
+  const send = createSend(url, options);
+  return protocol === "grpc-web" ? createGrpcWebTransport(send) : createConnectTransport(send);
 }

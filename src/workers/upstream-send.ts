@@ -1,3 +1,4 @@
+import type { DescMethod } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 
 export interface UpstreamSendOptions {
@@ -7,10 +8,12 @@ export interface UpstreamSendOptions {
   readonly bridgeSecret: string | undefined;
 }
 
-/** Sends one request. The headers are its own: the secret is put among them. */
+/** One call's request: a POST to the method's path. The headers are its own: the secret is put among them. */
 export type Send = (
-  input: Parameters<typeof fetch>[0],
-  init: Omit<RequestInit, "headers"> & { readonly headers: Headers },
+  method: Pick<DescMethod, "parent" | "name">,
+  headers: Headers,
+  body: Uint8Array,
+  signal: AbortSignal,
 ) => Promise<Response>;
 
 /**
@@ -22,15 +25,17 @@ export type Send = (
  * that refused the connection and of one that took the request and died, so here, unlike on Node, the two are one; and
  * this UNAVAILABLE is no proof that the service has not seen the call.
  */
-export function createSend({ fetch, bridgeSecret }: UpstreamSendOptions): Send {
+export function createSend(baseUrl: string, { fetch, bridgeSecret }: UpstreamSendOptions): Send {
   const authorization = bridgeSecret === undefined ? undefined : `Bearer ${bridgeSecret}`;
-  return async (input, init) => {
-    if (authorization !== undefined) init.headers.set("authorization", authorization);
+  return async ({ parent, name }, headers, bytes, signal) => {
+    if (authorization !== undefined) headers.set("authorization", authorization);
+    const body = bytes as Uint8Array<ArrayBuffer>;
     try {
-      return await fetch(input, { ...init, redirect: "manual" });
+      const url = `${baseUrl}/${parent.typeName}/${name}`;
+      return await fetch(url, { method: "POST", headers, body, signal, redirect: "manual" });
     } catch (error) {
-      // The deadline, or our client: whoever set the signal knows which.
-      if (init.signal?.aborted) throw error;
+      // The deadline, or our client: whoever made the signal knows which.
+      if (signal.aborted) throw error;
       throw new ConnectError("the service cannot be reached", Code.Unavailable, undefined, undefined, error);
     }
   };
