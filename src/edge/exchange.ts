@@ -117,7 +117,8 @@ export function createExchanges(dependencies: ExchangeDependencies): (route: Exc
 
       // gRPC-Web tells its errors under the status 200; who watches the gateway should see them all the same.
       const status = failure?.status ?? response.status;
-      const durationMs = performance.now() - started;
+      // Workerd's is the wall clock, which can be set back; a histogram whose sum falls would seem to have restarted.
+      const durationMs = Math.max(0, performance.now() - started);
       record(request.method, status, durationMs);
       logRequest(logger, level, { exchange, route, status, durationMs, failure, notes });
       return response;

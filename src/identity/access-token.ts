@@ -1,4 +1,5 @@
-import { errors, type JSONWebKeySet, type JWTPayload, jwtVerify, SignJWT } from "jose";
+import { type JSONWebKeySet, type JWTPayload, jwtVerify, SignJWT } from "jose";
+import { JWTClaimValidationFailed, JWTExpired, JWTInvalid } from "jose/errors";
 import type { Caller } from "../context.ts";
 import { roleName, roleOf } from "../contract/roles.ts";
 import { isId } from "../contract/string-formats.ts";
@@ -167,8 +168,8 @@ export async function createAccessTokens(options: AccessTokenOptions): Promise<A
 }
 
 function problemOf(error: unknown): TokenProblem {
-  if (error instanceof errors.JWTExpired) return "expired";
-  if (error instanceof errors.JWTClaimValidationFailed || error instanceof errors.JWTInvalid) return "claims";
+  if (error instanceof JWTExpired) return "expired";
+  if (error instanceof JWTClaimValidationFailed || error instanceof JWTInvalid) return "claims";
   return "not-verified";
 }
 

@@ -48,7 +48,8 @@ const MAX_IN_FLIGHT = 5;
  * Sends errors to Sentry, or to what speaks its envelope protocol, from any runtime.
  *
  * A report has what finds the bug: the error's class, stack and message in plain words, the request's id, route and
- * method, release, runtime and environment. It has nothing that a client or a service sent.
+ * method, release, runtime and environment. Of what a client or a service sent it has nothing but that id, where the
+ * client has made it up: a few characters that name things.
  *
  * Our own, against the house's rule, by figures. toucan-js 4.1.1 is 19 KiB of a Worker's gzipped bundle, half of it
  * undone by what must not be sent from here, and its author has given it up (robertcepa/toucan-js#250); wrangler can keep

@@ -1,5 +1,6 @@
 import type { BreakerKind } from "../upstream/breakers.ts";
 import type { Outcome, Tally } from "../upstream/tally.ts";
+import { isCount, isRecord } from "./stored-breaker-state.ts";
 
 /** What the object knows, as it tells isolates. Times are left-over times: two machines' clocks never agree. */
 export interface BreakerView {
@@ -26,4 +27,17 @@ export interface BreakerObject {
   askForProbe(): Promise<ProbeAnswer>;
   /** May be said again: a probe's outcome counts once. */
   recordProbe(epoch: number, outcome: Outcome): Promise<BreakerView>;
+}
+
+const KINDS: readonly unknown[] = ["closed", "open", "half-open"] satisfies readonly BreakerKind[];
+
+/**
+ * The answer if it is a view, or else an error: while a deployment goes on, isolates of one version ask objects of
+ * another, and a state that nobody knows would make every call of the service fail in this isolate for good.
+ */
+export function demandView<View extends BreakerView>(answer: View): View {
+  const { kind, epoch, openings, waitMs }: Readonly<Record<string, unknown>> = isRecord(answer) ? answer : {};
+  const isView = KINDS.includes(kind) && isCount(epoch) && isCount(openings) && Number.isFinite(waitMs);
+  if (!isView) throw new Error("the answer is no breaker's");
+  return answer;
 }

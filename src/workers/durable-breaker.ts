@@ -1,9 +1,10 @@
+import { within } from "../telemetry/within.ts";
 import { admit, type BreakerState, INITIAL_BREAKER_STATE, type Permit, report } from "../upstream/breaker.ts";
 import { type BreakerCell, createBreakerCell } from "../upstream/breaker-cell.ts";
 import type { Admitted, Breaker, BreakerKind, BreakerSetup, Decision } from "../upstream/breakers.ts";
 import { addToTally, EMPTY_TALLY, type Outcome, type Tally } from "../upstream/tally.ts";
-import type { BreakerObject, BreakerView, ProbeAnswer } from "./breaker-object.ts";
-import { type ObjectLine, sleep, within } from "./object-line.ts";
+import { type BreakerObject, type BreakerView, demandView, type ProbeAnswer } from "./breaker-object.ts";
+import { type ObjectLine, sleep } from "./object-line.ts";
 
 export interface DurableBreakerSetup extends BreakerSetup {
   readonly line: ObjectLine<BreakerObject>;
@@ -16,6 +17,11 @@ const GAP_MS = 250;
 /** How old what is known of the object may be while there is traffic. */
 const REFRESH_MS = { quiet: 10_000, troubled: 2_000, open: 1_000, "half-open": 500 } as const;
 const PROBE_REPORTS = 3;
+/**
+ * What one request reports in its background, the failures of all others while it does. Each is a subrequest of its own,
+ * of which it may have 50 where nobody pays; and its background ends after 30 seconds, with what was under way.
+ */
+const REPORTS_IN_A_ROW = 8;
 
 /** A call that is to find out whether the service is back. */
 interface Probe {
@@ -128,7 +134,7 @@ export class DurableBreaker implements Breaker {
   }
 
   async #sendUntilQuiet(run: number): Promise<void> {
-    for (;;) {
+    for (let report = 1; ; report++) {
       const nowMs = this.#setup.now();
       this.#busyUntilMs = nowMs + this.#setup.line.giveUpMs + GAP_MS;
       this.#sentAtMs = nowMs;
@@ -139,7 +145,8 @@ export class DurableBreaker implements Breaker {
       if (answered !== undefined && this.#urgent) await sleep(GAP_MS);
       // It took so long that somebody else has begun.
       if (run !== this.#run) return;
-      if (answered === undefined || !this.#urgent) break;
+      // What is left goes with the next call that fails, in the background of its own request.
+      if (answered === undefined || !this.#urgent || report === REPORTS_IN_A_ROW) break;
     }
     this.#busyUntilMs = Number.NEGATIVE_INFINITY;
   }
@@ -148,7 +155,7 @@ export class DurableBreaker implements Breaker {
     let begun = false;
     const asked = this.#ask(probe, () => !begun);
     this.#setup.keepAlive(asked.then(() => {}));
-    const answer = await within(asked, this.#setup.line.patienceMs);
+    const answer = await within(this.#setup.line.patienceMs, asked).catch(() => undefined);
     begun = true;
     // No answer, so the isolate is on its own.
     if (answer === undefined || answer.granted) return this.#probe(probe);
@@ -160,7 +167,7 @@ export class DurableBreaker implements Breaker {
 
   /** `mayAdopt` tells whether the call still waits, so that what the object says can take its place. */
   async #ask(probe: Probe, mayAdopt: () => boolean): Promise<ProbeAnswer | undefined> {
-    const answer = await this.#setup.line.ask((object) => object.askForProbe());
+    const answer = await this.#setup.line.ask(async (object) => demandView(await object.askForProbe()));
     if (answer === undefined) return undefined;
     if (answer.granted) {
       this.#epoch = answer.epoch;
@@ -191,7 +198,7 @@ export class DurableBreaker implements Breaker {
   /** One question to the object, whose answer is adopted; undefined where there is none. */
   async #exchange(ask: (object: BreakerObject) => Promise<BreakerView>): Promise<BreakerView | undefined> {
     const order = ++this.#order;
-    const view = await this.#setup.line.ask(ask);
+    const view = await this.#setup.line.ask(async (object) => demandView(await ask(object)));
     if (view !== undefined && order >= this.#oldestOrder) this.#adopt(view);
     return view;
   }

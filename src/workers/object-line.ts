@@ -1,4 +1,5 @@
 import { describeError, type Logger } from "../telemetry/logger.ts";
+import { within } from "../telemetry/within.ts";
 
 export interface ObjectLineOptions<O> {
   /** What the object is called in the log. */
@@ -42,8 +43,7 @@ export class ObjectLine<O> {
     const number = ++this.#questions;
     this.#waitingSinceMs = now();
     try {
-      const answer = await within(question(object()), this.giveUpMs);
-      if (answer === undefined) throw new Error("no answer in time");
+      const answer = await within(this.giveUpMs, question(object()));
       this.#failedAtMs = undefined;
       return answer;
     } catch (error) {
@@ -80,20 +80,6 @@ export class ObjectLine<O> {
         error: describeError(error),
       });
     }
-  }
-}
-
-/** What the work comes to, or undefined if that takes longer. */
-export async function within<T>(work: Promise<T>, ms: number): Promise<T | undefined> {
-  let stop = () => {};
-  const late = new Promise<undefined>((resolve) => {
-    const timer = setTimeout(() => resolve(undefined), ms);
-    stop = () => clearTimeout(timer);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    stop();
   }
 }
 

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { Role } from "#gen/policy/v1/policy_pb.ts";
 import { createCors } from "#src/edge/cors.ts";
 import { createExchanges, type Exchange, type ExchangeRoute } from "#src/edge/exchange.ts";
@@ -493,4 +493,17 @@ describe("a route with error words of its own", () => {
     const answer = await ask(fails(new Error()), { route: { ...own, refuse: () => undefined } });
     expect(answer.headers.get("content-type")).toBe("application/problem+json");
   });
+});
+
+test("a request that ends before it began, by a clock that was set back, took no time", async () => {
+  // In workerd, performance.now() is the wall clock. A histogram whose sum falls would be taken for one that restarted.
+  const clock = vi.spyOn(performance, "now").mockReturnValueOnce(5_000).mockReturnValue(3_000);
+  try {
+    const { ask, log, samples } = setUp();
+    await ask(fine);
+    expect(samples("gateway_request_duration_seconds_sum")).toMatchObject([{ value: 0 }]);
+    expect(log()).toMatchObject([{ duration_ms: 0 }]);
+  } finally {
+    clock.mockRestore();
+  }
 });

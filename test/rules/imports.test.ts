@@ -87,12 +87,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** Rooms that know a runtime, and the packages that are one. All others run anywhere. */
 const RUNTIMES: Readonly<Record<string, RegExp>> = {
   node: /^(?:node:|@hono\/node-server$|@connectrpc\/connect-node$|ioredis$)/,
-  workers: /^(?:cloudflare:|@connectrpc\/connect-web$|@connectrpc\/connect\/protocol-connect$)/,
+  workers: /^cloudflare:/,
 };
 
 /** Packages that run anywhere. One that is not here is a runtime's, until somebody has looked. */
 const RUN_ANYWHERE =
-  /^(?:@bufbuild\/protobuf(?:\/(?:reflect|wire|wkt))?|@connectrpc\/connect(?:\/protocol(?:-connect|-grpc-web)?)?|hono(?:\/hono-base|\/router\/trie-router)?|jose)$/;
+  /^(?:@bufbuild\/protobuf(?:\/(?:reflect|wire|wkt))?|@connectrpc\/connect(?:\/protocol(?:-connect|-grpc-web)?)?|hono(?:\/hono-base|\/router\/trie-router)?|jose(?:\/errors)?)$/;
 
 interface Import {
   readonly file: string;

@@ -1,4 +1,4 @@
-import { Code, createClient, createContextValues, type Transport } from "@connectrpc/connect";
+import { Code, ConnectError, createClient, createContextValues, type Transport } from "@connectrpc/connect";
 import { describe, expect, test } from "vitest";
 import { createCallSlots } from "#src/upstream/call-slots.ts";
 import { createMemoryBreaker } from "#src/upstream/memory-breaker.ts";
@@ -13,7 +13,12 @@ import { PATIENT_BREAKER } from "../support/patient.ts";
 export type FetchProtocol = "connect" | "grpc-web";
 
 /** How a call to the failing service ends: the second part of its path. */
-export type FailingCall = (typeof FAILURES)[number][0] | "good" | (typeof WELL)[number] | (typeof STREAMS)[number];
+export type FailingCall =
+  | (typeof FAILURES)[number][0]
+  | "good"
+  | "a push-back"
+  | (typeof WELL)[number]
+  | (typeof STREAMS)[number];
 
 type Verdict = readonly [code: ErrorCode, status: number, retryAfterSeconds?: number];
 const BAD_GATEWAY: Verdict = ["UPSTREAM_ERROR", 502];
@@ -91,7 +96,7 @@ export function fetchTransportSuite(target: () => FetchTransportTarget): void {
     "over grpc-web, %s is not given the room that it asks for",
     async (way) => {
       const { cause } = await failureOf(getUser(openOver("grpc-web", way)));
-      expect(String(cause)).toMatch(/an envelope promises more than came/);
+      expect(String(cause)).toMatch(/the answer is larger than|unsupported content type/);
     },
   );
 
@@ -109,6 +114,19 @@ export function fetchTransportSuite(target: () => FetchTransportTarget): void {
 
     test.each(WELL)("%s is well", async (way) => {
       expect((await getUser(open(way))).user?.userId).toBe("usr_good");
+    });
+
+    test("what a service says beside its error arrives: whether it wants to be called again, above all", async () => {
+      const call = createClient(UserService, open("a push-back")).getUser(
+        { userId: "usr_a" },
+        { timeoutMs: PLENTY_MS },
+      );
+      const error = await call.then(
+        () => expect.fail("it was answered"),
+        (reason: unknown) => ConnectError.from(reason),
+      );
+      expect(error).toMatchObject({ code: Code.Unavailable, isWireError: true });
+      expect(error.metadata.get("grpc-retry-pushback-ms")).toBe("-1");
     });
 
     test("a service that is not there is 503", async () => {

@@ -115,6 +115,15 @@ const BEHAVIOURS: Readonly<Record<FailingCall, Behaviour>> = {
     response.writeHead(500, { "content-type": "application/json" });
     pour(response, Number.POSITIVE_INFINITY);
   },
+  "a push-back": (response, protocol) => {
+    const pushback = { "grpc-retry-pushback-ms": "-1" };
+    if (protocol === "connect") {
+      response.writeHead(503, { "content-type": "application/json", "trailer-grpc-retry-pushback-ms": "-1" });
+      response.end(JSON.stringify({ code: "unavailable", message: "draining" }));
+    } else {
+      response.writeHead(200, { "content-type": TYPES[protocol], "grpc-status": "14", ...pushback }).end();
+    }
+  },
   "a stream": (response, protocol) =>
     response
       .writeHead(200, { "content-type": STREAM_TYPES[protocol] })

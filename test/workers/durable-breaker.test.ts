@@ -164,10 +164,16 @@ const USELESS: readonly (readonly [what: string, make: () => BreakerObject])[] =
       }),
   ],
   ["hangs", () => objectThat(() => new Promise(() => {}))],
+  ["answers nothing", () => objectThat(async () => undefined)],
+  ["answers as another version might", () => objectThat(async () => ({ ...VIEW, kind: "forced-open" }))],
+  ["knows no epoch", () => objectThat(async () => ({ ...VIEW, kind: "open", epoch: undefined }))],
+  ["stays open without end", () => objectThat(async () => ({ ...VIEW, kind: "open", waitMs: Number.NaN }))],
 ];
 
-function objectThat(does: () => Promise<never>): BreakerObject {
-  return { record: does, askForProbe: does, recordProbe: does };
+const VIEW = { kind: "closed", epoch: 1, openings: 0, waitMs: 0, troubled: false, granted: false };
+
+function objectThat(does: () => Promise<unknown>): BreakerObject {
+  return { record: does, askForProbe: does, recordProbe: does } as BreakerObject;
 }
 
 describe.each(USELESS)("R-17 an object that %s costs no request anything", (_what, object) => {
@@ -385,6 +391,28 @@ describe("a healthy service's object is left in peace", () => {
     await isolate.settle();
     expect(isolate.asked).toEqual(["record", "record"]);
   });
+});
+
+test("a request's background asks a few times and no more, however long calls go on to fail: the next goes on", async () => {
+  let more = 12;
+  const failAgain = async () => {
+    const decisions = await Promise.all([isolate.breaker.admit(), isolate.breaker.admit(), isolate.breaker.admit()]);
+    for (const [n, decision] of decisions.entries()) admitted(decision).report(n === 1 ? "suspect" : "success");
+  };
+  const object = objectThat(async () => {
+    if (more-- > 0) await failAgain();
+    return VIEW;
+  });
+  const isolate = newIsolate("failing", () => object);
+  await failAgain();
+  await isolate.settle();
+  // The subrequests of a request are counted, its background's among them: 50 where nobody pays.
+  expect(isolate.asked.length).toBeLessThanOrEqual(8);
+  const before = isolate.asked.length;
+  more = 0;
+  await failAgain();
+  await isolate.settle();
+  expect(isolate.asked).toHaveLength(before + 1);
 });
 
 test("where no objects are bound, each isolate is on its own", async () => {
