@@ -85,7 +85,7 @@ export function createAdmission(dependencies: AdmissionDependencies): Admission 
 
   const localStandings = (charges: readonly Charge[]): readonly Standing[] => {
     metrics.storeFallbacks.labels({ feature: "limits" }).inc();
-    return charges.map(({ limit, subject }) => local.charge({ limit: shareOf(limit), subject }));
+    return local.chargeAll(charges.map(({ limit, subject }) => ({ limit: shareOf(limit), subject })));
   };
 
   const tokenStanding = (token: TokenToAdmit | undefined, revoked: boolean | undefined): TokenStanding => {

@@ -26,7 +26,7 @@ export class MemoryAdmissionStore implements AdmissionStore {
   }
 
   async ask({ charges, token, acquaintance }: AdmissionQuestion): Promise<AdmissionAnswer> {
-    const standings = charges.map((charge) => this.#limiter.charge(charge));
+    const standings = this.#limiter.chargeAll(charges);
     const revoked = token !== undefined && (await this.#sessions.isRevoked(token));
     const acquainted = acquaintance !== undefined && this.#acquaintances.get(acquaintance) === true;
     return { standings, revoked, acquainted, trouble: undefined };

@@ -3,13 +3,12 @@ import {
   type AdmissionAnswer,
   type AdmissionQuestion,
   type AdmissionStore,
-  type RateLimit,
 } from "../admission/admission-store.ts";
 import { CommandBatch } from "./command-batch.ts";
 import type { HashSubject } from "./hashed-subject.ts";
 import { KEY_PREFIX } from "./key-prefix.ts";
 import { type Redis, StoreUnavailable } from "./redis.ts";
-import { type ChargeInRedis, createRedisLimit, SLIDING_WINDOW } from "./redis-limit.ts";
+import { chargeInRedis, SLIDING_WINDOW } from "./redis-limit.ts";
 import { demandReply, runOne } from "./replies.ts";
 import { readRevocation, revocationCommand } from "./revocations.ts";
 import { createScript, type Script } from "./script.ts";
@@ -31,8 +30,6 @@ export class RedisAdmissionStore implements AdmissionStore {
   readonly #hashSubject: HashSubject;
   readonly #clock: StoreClock;
   readonly #script: Promise<Script> = createScript(SLIDING_WINDOW);
-  /** Made once for each limit, of which there are few. */
-  readonly #limits = new Map<RateLimit, ChargeInRedis>();
 
   constructor({ redis, now, hashSubject, clock = createStoreClock(now) }: RedisAdmissionStoreOptions) {
     this.#redis = redis;
@@ -43,16 +40,17 @@ export class RedisAdmissionStore implements AdmissionStore {
 
   async ask({ charges, token, acquaintance }: AdmissionQuestion): Promise<AdmissionAnswer> {
     const met = acquaintance === undefined ? undefined : await this.#acquaintanceKey(acquaintance);
-    const subjects = await Promise.all(charges.map(({ subject }) => this.#hashSubject(subject)));
+    const hashed = await Promise.all(
+      charges.map(async ({ limit, subject }) => ({ limit, subject: await this.#hashSubject(subject) })),
+    );
     const script = await this.#script;
     const batch = new CommandBatch(this.#redis);
     // From here on nothing waits before all commands are in the batch.
-    const nowMs = this.#clock.now();
-    const standings = charges.map(({ limit }, index) => this.#charging(limit, script)(subjects[index]!, batch, nowMs));
+    const standings = chargeInRedis(hashed, script, batch, this.#clock.now());
     const revoked = token === undefined ? false : this.#askRevocation(token, batch);
     const acquainted = met === undefined ? false : this.#askExistence(met, batch);
     const time = charges.length > 0 && this.#clock.isDue() ? this.#askTime(batch) : undefined;
-    const parts = await Promise.allSettled([Promise.all(standings), revoked, acquainted, time]);
+    const parts = await Promise.allSettled([standings, revoked, acquainted, time]);
     const trouble: unknown = parts.find((part) => part.status === "rejected")?.reason;
     return {
       standings: answerOf(parts[0]),
@@ -75,15 +73,6 @@ export class RedisAdmissionStore implements AdmissionStore {
     const count = demandReply(await batch.add(["EXISTS", key]));
     if (count !== 0 && count !== 1) throw new StoreUnavailable("a key neither exists nor does not");
     return count === 1;
-  }
-
-  #charging(limit: RateLimit, script: Script): ChargeInRedis {
-    let charge = this.#limits.get(limit);
-    if (charge === undefined) {
-      charge = createRedisLimit(limit, script);
-      this.#limits.set(limit, charge);
-    }
-    return charge;
   }
 
   async #askRevocation(token: NonNullable<AdmissionQuestion["token"]>, batch: CommandBatch): Promise<boolean> {
