@@ -9,6 +9,7 @@ import { type GuardedRedis, guardRedis } from "../store/guarded-redis.ts";
 import { createHashSubject } from "../store/hashed-subject.ts";
 import { RedisAdmissionStore } from "../store/redis-admission-store.ts";
 import { createRedisSessionStore } from "../store/redis-session-store.ts";
+import { createStoreClock } from "../store/store-clock.ts";
 import type { Telemetry } from "./telemetry.ts";
 
 /** What is remembered from one request to the next, and whether the next one may come in. */
@@ -27,11 +28,12 @@ export async function createStorage(config: Config, ports: Ports, telemetry: Tel
   const { now, keepAlive } = ports;
   const { logger, metrics } = telemetry;
   const redis = ports.redis && guardRedis({ redis: ports.redis, now, metrics, logger });
+  const clock = createStoreClock(now);
   const stored = redis
-    ? await createRedisSessionStore({ redis, now, accessLifetimeSeconds })
+    ? await createRedisSessionStore({ redis, now, accessLifetimeSeconds, clock })
     : new MemorySessionStore({ now, accessLifetimeSeconds });
   const store = redis
-    ? new RedisAdmissionStore({ redis, now, hashSubject: await createHashSubject(tokens.secret) })
+    ? new RedisAdmissionStore({ redis, now, hashSubject: await createHashSubject(tokens.secret), clock })
     : new MemoryAdmissionStore(now, stored);
   const seen = new SeenRevocations({ now, ...sessionTimes(accessLifetimeSeconds) });
   const admission = createAdmission({ store, seen, now, metrics, logger, keepAlive });

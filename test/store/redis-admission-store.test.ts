@@ -5,9 +5,9 @@ import { createHashSubject } from "#src/store/hashed-subject.ts";
 import { type Redis, type RedisCommand, RedisError, type RedisReply, StoreUnavailable } from "#src/store/redis.ts";
 import { RedisAdmissionStore } from "#src/store/redis-admission-store.ts";
 import { revokedTokenKey } from "#src/store/revocations.ts";
-import type { StoreClock } from "#src/store/store-clock.ts";
 import { createUpstashRedis } from "#src/store/upstash-redis.ts";
 import { type LimiterUnderTest, limiterSuite } from "../suites/limiter-suite.ts";
+import { clockOf } from "../support/clock-of.ts";
 import { describeWithRedis, type RedisServer, startRedisServer } from "../support/redis-server.ts";
 import { untilReady } from "../support/until-ready.ts";
 import { startUpstashShim, type UpstashShim } from "../support/upstash-shim.ts";
@@ -17,11 +17,6 @@ const LIMIT: RateLimit = { name: "test", quota: 50, windowMs: 60_000 };
 
 /** Machines are slow at times, and this is not about time. */
 const timeoutMs = 10_000;
-
-/** A clock that a test sets: the store's own cannot be. */
-function clockOf(now: () => number): StoreClock {
-  return { now, isDue: () => false, learn: () => {} };
-}
 
 async function limiterOn(redis: Redis, now: () => number): Promise<LimiterUnderTest> {
   const hashSubject = await createHashSubject(SECRET);
@@ -217,6 +212,12 @@ describe("an answer that makes no sense is none (R-14)", () => {
     ["a revocation that is none", "MGET", "OK"],
     ["an acquaintance that is none", "EXISTS", "OK"],
     ["a time that is none", "TIME", ["x"]],
+    ["a time of nothing", "TIME", [null, null]],
+    ["a time that is no text", "TIME", [1000, 0]],
+    ["a time with more to it", "TIME", ["1000", "0", "0"]],
+    ["a time at the end of days", "TIME", ["1e300", "0"]],
+    ["a time before all others", "TIME", ["-1000", "0"]],
+    ["a time far beyond every revocation's end", "TIME", ["99999999999", "0"]],
     ["no time", "TIME", null],
   ];
   test.each(rows)("%s (%s): the other parts of it count", async (_because, name, reply) => {

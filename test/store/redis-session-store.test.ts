@@ -3,6 +3,7 @@ import { createTcpRedis, type TcpRedis } from "#src/node/tcp-redis.ts";
 import { createRedisSessionStore } from "#src/store/redis-session-store.ts";
 import { createUpstashRedis } from "#src/store/upstash-redis.ts";
 import { SUITE_ACCESS_LIFETIME_SECONDS, sessionStoreSuite } from "../suites/session-store-suite.ts";
+import { clockOf } from "../support/clock-of.ts";
 import { describeWithRedis, type RedisServer, startRedisServer } from "../support/redis-server.ts";
 import { untilReady } from "../support/until-ready.ts";
 import { startUpstashShim, type UpstashShim } from "../support/upstash-shim.ts";
@@ -27,7 +28,7 @@ describeWithRedis("sessions in a real Redis", () => {
     afterAll(() => redis.close());
 
     sessionStoreSuite("redis", ({ now }) =>
-      createRedisSessionStore({ redis, now, accessLifetimeSeconds, clock: "own" }),
+      createRedisSessionStore({ redis, now, accessLifetimeSeconds, clock: clockOf(now), scriptsGoBy: "clock" }),
     );
   });
 
@@ -43,7 +44,8 @@ describeWithRedis("sessions in a real Redis", () => {
         redis: createUpstashRedis({ url: shim.url, token: shim.token, fetch, timeoutMs }),
         now,
         accessLifetimeSeconds,
-        clock: "own",
+        clock: clockOf(now),
+        scriptsGoBy: "clock",
       }),
     );
   });

@@ -3,7 +3,9 @@ import { MAX_SESSIONS_PER_USER, type SessionStore } from "#src/identity/session-
 import { createTcpRedis, type TcpRedis } from "#src/node/tcp-redis.ts";
 import { KEY_PREFIX } from "#src/store/key-prefix.ts";
 import { type Redis, type RedisCommand, RedisError, type RedisReply, StoreUnavailable } from "#src/store/redis.ts";
+import { RedisAdmissionStore } from "#src/store/redis-admission-store.ts";
 import { createRedisSessionStore } from "#src/store/redis-session-store.ts";
+import { createStoreClock } from "#src/store/store-clock.ts";
 import { SUITE_ACCESS_LIFETIME_SECONDS as accessLifetimeSeconds } from "../suites/session-store-suite.ts";
 import { describeWithRedis, type RedisServer, startRedisServer } from "../support/redis-server.ts";
 import { untilReady } from "../support/until-ready.ts";
@@ -99,6 +101,24 @@ describeWithRedis("sessions by Redis' own clock", () => {
       expect(await first.rotate(sessionId, 2)).toEqual({ kind: "repeated", generation: 3 });
     }
   });
+
+  test.each([-90_000, 90_000])(
+    "a token stays revoked as long as it lives, by a clock that is %i ms off (R-24)",
+    async (skewMs) => {
+      const now = () => Date.now() + skewMs;
+      const clock = createStoreClock(now);
+      const hashSubject = async (subject: string) => subject;
+      const admission = new RedisAdmissionStore({ redis, now, hashSubject, clock });
+      // As every request does.
+      await admission.ask({ charges: [{ limit: { name: "user", quota: 9, windowMs: 60_000 }, subject: "u" }] });
+      const store = await createRedisSessionStore({ redis, now, accessLifetimeSeconds, clock });
+      await store.revokeToken("t", Math.floor(now() / 1000) + 60);
+      const { revoked } = await admission.ask({ charges: [], token: { tokenId: "t", sessionId: undefined } });
+      expect(revoked).toBe(true);
+      const [endsAtMs] = await redis.run([["GET", `${KEY_PREFIX}revoked:jti:t`]]);
+      expect(Number(endsAtMs) - Date.now()).toBeLessThanOrEqual(60_000 + 1_000);
+    },
+  );
 
   test("a rotation that Redis runs long after it was given up does nothing: the client's next try is its first", async () => {
     // TIME says what it was long ago, as if the rotation had been under way since.

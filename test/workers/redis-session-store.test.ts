@@ -5,6 +5,7 @@ import {
   SUITE_ACCESS_LIFETIME_SECONDS as accessLifetimeSeconds,
   sessionStoreSuite,
 } from "../suites/session-store-suite.ts";
+import { clockOf } from "../support/clock-of.ts";
 
 const upstash = inject("upstash");
 const open = (url: string, token: string, timeoutMs: number) =>
@@ -15,7 +16,13 @@ describe.runIf(upstash !== undefined)("sessions in a real Redis, from workerd", 
 
   sessionStoreSuite("upstash", ({ now }) =>
     // Machines are slow at times, and this is not about time.
-    createRedisSessionStore({ redis: open(url, token, 10_000), now, accessLifetimeSeconds, clock: "own" }),
+    createRedisSessionStore({
+      redis: open(url, token, 10_000),
+      now,
+      accessLifetimeSeconds,
+      clock: clockOf(now),
+      scriptsGoBy: "clock",
+    }),
   );
 
   test("text survives whatever its characters are", async () => {
