@@ -3,6 +3,7 @@ import {
   MAX_SESSIONS_PER_USER,
   ROTATION_GRACE_MS,
   type Rotation,
+  revokedUntilMs,
   type SessionState,
   type SessionStore,
   sessionTimes,
@@ -86,7 +87,7 @@ export async function createRedisSessionStore(options: RedisSessionStoreOptions)
 
     async revokeToken(tokenId, expiresAtSeconds) {
       // A token that has expired needs no revocation, and Redis no key that has ended before it begins.
-      const leftMs = Math.ceil(expiresAtSeconds * 1000 - now());
+      const leftMs = Math.ceil(revokedUntilMs(expiresAtSeconds) - now());
       if (leftMs <= 0) return;
       // By the time that it will be read by, which is not that of our clock.
       await runOne(redis, ["SET", revokedTokenKey(tokenId), Math.ceil(clock.now() + leftMs), "PX", leftMs]);
