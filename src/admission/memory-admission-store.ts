@@ -1,5 +1,5 @@
 import { ExpiringMap } from "../identity/expiring-map.ts";
-import type { SessionStore } from "../identity/session-store.ts";
+import type { MemorySessionStore } from "../identity/memory-session-store.ts";
 import {
   ACQUAINTANCE_MS,
   type AdmissionAnswer,
@@ -15,10 +15,10 @@ export class MemoryAdmissionStore implements AdmissionStore {
   readonly #now: () => number;
   readonly #limiter: MemoryLimiter;
   readonly #acquaintances: ExpiringMap<true>;
-  readonly #sessions: Pick<SessionStore, "isRevoked">;
+  readonly #sessions: Pick<MemorySessionStore, "isRevoked">;
 
   /** `now` answers milliseconds since the epoch. */
-  constructor(now: () => number, sessions: Pick<SessionStore, "isRevoked">) {
+  constructor(now: () => number, sessions: Pick<MemorySessionStore, "isRevoked">) {
     this.#now = now;
     this.#acquaintances = new ExpiringMap(now, MAX_ACQUAINTANCES);
     this.#limiter = new MemoryLimiter(now);

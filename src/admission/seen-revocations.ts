@@ -63,7 +63,6 @@ export class SeenRevocations {
       demandUsable: () => sessions.demandUsable(),
       create: (session) => sessions.create(session),
       find: (sessionId) => sessions.find(sessionId),
-      isRevoked: (token) => sessions.isRevoked(token),
       rotate: async (sessionId, generation) => {
         const rotation = await sessions.rotate(sessionId, generation);
         if (rotation.kind === "replayed") this.#seeSession(sessionId);

@@ -92,6 +92,7 @@ export class MemorySessionStore implements SessionStore {
     this.#revoked.set(`jti:${tokenId}`, true, revokedUntilMs(expiresAtSeconds));
   }
 
+  /** Whether the token itself or its session has been revoked. */
   async isRevoked({ tokenId, sessionId }: { tokenId: string; sessionId: string | undefined }): Promise<boolean> {
     if (this.#revoked.get(`jti:${tokenId}`) !== undefined) return true;
     return sessionId !== undefined && this.#revoked.get(`sid:${sessionId}`) !== undefined;

@@ -27,7 +27,7 @@ export type Rotation =
   | { readonly kind: "unknown" };
 
 /**
- * Sessions and revocations. A refresh token is not stored, not even as a hash: it names its session and its generation
+ * Sessions and revocations; whether something has been revoked is asked with the limits (admission-store.ts). A refresh token is not stored, not even as a hash: it names its session and its generation
  * under the gateway's own MAC (refresh-token.ts), so a store has to remember one number a family.
  *
  * Every operation is atomic. A store that cannot be reached rejects; it never guesses.
@@ -59,8 +59,6 @@ export interface SessionStore {
   revokeUser(userId: string): Promise<void>;
   /** Refuses one access token until it has expired (seconds since the epoch) by the clock of any instance. */
   revokeToken(tokenId: string, expiresAtSeconds: number): Promise<void>;
-  /** Whether the token itself or its session has been revoked. */
-  isRevoked(token: { readonly tokenId: string; readonly sessionId: string | undefined }): Promise<boolean>;
 }
 
 /** A refresh token that was replaced no longer ago than this is answered again (contract.md section 7). */

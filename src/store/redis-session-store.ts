@@ -11,7 +11,7 @@ import {
 import { KEY_PREFIX } from "./key-prefix.ts";
 import { type Redis, type RedisReply, StoreUnavailable } from "./redis.ts";
 import { demandReply, runOne } from "./replies.ts";
-import { readRevocation, revocationCommand, revokedSessionKey, revokedTokenKey } from "./revocations.ts";
+import { revokedSessionKey, revokedTokenKey } from "./revocations.ts";
 import { runScript, type Script } from "./script.ts";
 import { createSessionScripts } from "./session-scripts.ts";
 import { createStoreClock, type StoreClock } from "./store-clock.ts";
@@ -91,11 +91,6 @@ export async function createRedisSessionStore(options: RedisSessionStoreOptions)
       if (leftMs <= 0) return;
       // By the time that it will be read by, which is not that of our clock.
       await runOne(redis, ["SET", revokedTokenKey(tokenId), Math.ceil(clock.now() + leftMs), "PX", leftMs]);
-    },
-
-    async isRevoked(token) {
-      const [reply] = await redis.run([revocationCommand(token)]);
-      return readRevocation(reply, now());
     },
   };
 }

@@ -24,7 +24,6 @@ const OPERATIONS: readonly [name: string, run: (store: SessionStore, sessionId: 
   ["revokeSession", (store, sessionId) => store.revokeSession(sessionId)],
   ["revokeUser", (store) => store.revokeUser("u")],
   ["revokeToken", (store) => store.revokeToken("t", Math.floor(Date.now() / 1000) + 60)],
-  ["isRevoked", (store, sessionId) => store.isRevoked({ tokenId: "t", sessionId })],
 ];
 
 describeWithRedis("sessions by Redis' own clock", () => {
@@ -173,12 +172,6 @@ describeWithRedis("sessions by Redis' own clock", () => {
     const rotation = await store.rotate(sessionId, 1).catch((error: unknown) => error);
     if (!(rotation instanceof StoreUnavailable)) expect(rotation).toEqual({ kind: "unknown" });
   });
-
-  test("a revocation of another type is no answer", async () => {
-    const store = await storeOn(redis);
-    await redis.run([["SET", `${KEY_PREFIX}revoked:sid:s`, "canary"]]);
-    await expect(store.isRevoked({ tokenId: "t", sessionId: "s" })).rejects.toThrow(StoreUnavailable);
-  });
 });
 
 describe("a store that answers nonsense is unavailable, whatever is asked of it", () => {
@@ -195,7 +188,7 @@ describe("a store that answers nonsense is unavailable, whatever is asked of it"
     [["rotated"], "2"],
     ["rotated", "canary"],
   ];
-  const questions = OPERATIONS.filter(([name]) => ["find", "rotate", "isRevoked"].includes(name));
+  const questions = OPERATIONS.filter(([name]) => ["find", "rotate"].includes(name));
   test.each(questions)("%s", async (_name, run) => {
     for (const nonsense of NONSENSE) {
       const redis: Redis = { run: async (commands) => commands.map(() => nonsense as RedisReply) };
@@ -204,7 +197,7 @@ describe("a store that answers nonsense is unavailable, whatever is asked of it"
     }
   });
 
-  const changes = OPERATIONS.filter(([name]) => !["find", "rotate", "isRevoked"].includes(name));
+  const changes = OPERATIONS.filter(([name]) => !["find", "rotate"].includes(name));
   test.each(changes)("%s, where Redis refuses it", async (_name, run) => {
     const redis: Redis = { run: async (commands) => commands.map(() => new RedisError("OOM command not allowed")) };
     const store = await createRedisSessionStore({ redis, now: Date.now, accessLifetimeSeconds });
