@@ -6,17 +6,13 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** The second is for scripts that Redis has forgotten. */
-const MAX_TRIPS = 2;
-
 /**
  * Puts the commands of one request into one round trip, whoever sends them: all that are added before anybody waits go
- * out together. So a library that sends its own commands, one at a time, costs no trip of its own.
+ * out together. So each part of a question sends its own command, reads its own reply and fails by itself.
  */
 export class CommandBatch {
   readonly #redis: Redis;
   #queue: Waiting[] = [];
-  #trips = 0;
 
   constructor(redis: Redis) {
     this.#redis = redis;
@@ -33,9 +29,7 @@ export class CommandBatch {
   async #send(): Promise<void> {
     const sent = this.#queue;
     this.#queue = [];
-    this.#trips += 1;
     try {
-      if (this.#trips > MAX_TRIPS) throw new StoreUnavailable("a request would have needed a third round trip");
       const replies = await this.#redis.run(sent.map(({ command }) => command));
       if (replies.length !== sent.length) throw new StoreUnavailable("there are more or fewer replies than commands");
       for (const [index, { resolve }] of sent.entries()) resolve(replies[index]!);
