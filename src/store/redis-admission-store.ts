@@ -4,14 +4,13 @@ import {
   type AdmissionQuestion,
   type AdmissionStore,
 } from "../admission/admission-store.ts";
-import { CommandBatch } from "./command-batch.ts";
 import type { HashSubject } from "./hashed-subject.ts";
 import { KEY_PREFIX } from "./key-prefix.ts";
-import { type Redis, StoreUnavailable } from "./redis.ts";
+import { type Redis, type RedisCommand, type RedisReply, StoreUnavailable } from "./redis.ts";
 import { chargeInRedis, SLIDING_WINDOW } from "./redis-limit.ts";
 import { demandReply, runOne } from "./replies.ts";
 import { readRevocation, revocationCommand } from "./revocations.ts";
-import { createScript, type Script } from "./script.ts";
+import { createScript, isNoScript, type Script } from "./script.ts";
 import { createStoreClock, type StoreClock } from "./store-clock.ts";
 
 export interface RedisAdmissionStoreOptions {
@@ -43,21 +42,49 @@ export class RedisAdmissionStore implements AdmissionStore {
     const hashed = await Promise.all(
       charges.map(async ({ limit, subject }) => ({ limit, subject: await this.#hashSubject(subject) })),
     );
-    const script = await this.#script;
-    const batch = new CommandBatch(this.#redis);
-    // From here on nothing waits before all commands are in the batch.
-    const standings = chargeInRedis(hashed, script, batch, this.#clock.now());
-    const revoked = token === undefined ? false : this.#askRevocation(token, batch);
-    const acquainted = met === undefined ? false : this.#askExistence(met, batch);
-    const time = charges.length > 0 && this.#clock.isDue() ? this.#askTime(batch) : undefined;
-    const parts = await Promise.allSettled([standings, revoked, acquainted, time]);
-    const trouble: unknown = parts.find((part) => part.status === "rejected")?.reason;
-    return {
-      standings: answerOf(parts[0]),
-      revoked: answerOf(parts[1]),
-      acquainted: answerOf(parts[2]),
-      trouble,
+    const charging = charges.length === 0 ? undefined : chargeInRedis(hashed, await this.#script, this.#clock.now());
+    const asksTime = charging !== undefined && this.#clock.isDue();
+    const commands: RedisCommand[] = [];
+    if (charging !== undefined) commands.push(charging.byName);
+    if (token !== undefined) commands.push(revocationCommand(token));
+    if (met !== undefined) commands.push(["EXISTS", met]);
+    if (asksTime) commands.push(["TIME"]);
+
+    const askedAtMs = this.#now();
+    const replies = await this.#send(commands);
+    const answeredAtMs = this.#now();
+    if (charging !== undefined && isNoScript(replies[0])) replies[0] = (await this.#send([charging.bySource]))[0];
+
+    let trouble: unknown;
+    /** What the next reply says; undefined where it says nothing. Each part of an answer fails by itself. */
+    const take = <T>(read: (reply: RedisReply | undefined) => T): T | undefined => {
+      const reply = replies.shift();
+      try {
+        if (reply instanceof StoreUnavailable) throw reply;
+        return read(reply);
+      } catch (error) {
+        trouble ??= error;
+        return undefined;
+      }
     };
+    const standings = charging === undefined ? [] : take(charging.read);
+    const revoked = token === undefined ? false : take((reply) => readRevocation(reply, this.#clock.now()));
+    const acquainted = met === undefined ? false : take(readExistence);
+    if (asksTime) take((reply) => this.#clock.learn(reply, askedAtMs, answeredAtMs));
+    return { standings, revoked, acquainted, trouble };
+  }
+
+  /** One reply a command; where there are none, why in the place of each. */
+  async #send(commands: readonly RedisCommand[]): Promise<(RedisReply | StoreUnavailable | undefined)[]> {
+    if (commands.length === 0) return [];
+    try {
+      const replies = await this.#redis.run(commands);
+      if (replies.length === commands.length) return [...replies];
+      throw new StoreUnavailable("there are more or fewer replies than commands");
+    } catch (cause) {
+      const error = cause instanceof StoreUnavailable ? cause : new StoreUnavailable("the call failed", { cause });
+      return commands.map(() => error);
+    }
   }
 
   async acquaint(acquaintance: string): Promise<void> {
@@ -68,23 +95,10 @@ export class RedisAdmissionStore implements AdmissionStore {
   async #acquaintanceKey(acquaintance: string): Promise<string> {
     return `${KEY_PREFIX}met:${await this.#hashSubject(acquaintance)}`;
   }
-
-  async #askExistence(key: string, batch: CommandBatch): Promise<boolean> {
-    const count = demandReply(await batch.add(["EXISTS", key]));
-    if (count !== 0 && count !== 1) throw new StoreUnavailable("a key neither exists nor does not");
-    return count === 1;
-  }
-
-  async #askRevocation(token: NonNullable<AdmissionQuestion["token"]>, batch: CommandBatch): Promise<boolean> {
-    return readRevocation(await batch.add(revocationCommand(token)), this.#clock.now());
-  }
-
-  async #askTime(batch: CommandBatch): Promise<void> {
-    const askedAtMs = this.#now();
-    this.#clock.learn(await batch.add(["TIME"]), askedAtMs, this.#now());
-  }
 }
 
-function answerOf<T>(part: PromiseSettledResult<T>): T | undefined {
-  return part.status === "fulfilled" ? part.value : undefined;
+function readExistence(reply: RedisReply | undefined): boolean {
+  const count = demandReply(reply);
+  if (count !== 0 && count !== 1) throw new StoreUnavailable("a key neither exists nor does not");
+  return count === 1;
 }

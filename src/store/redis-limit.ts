@@ -1,10 +1,9 @@
 import type { Charge, Standing } from "../admission/admission-store.ts";
 import { windowAt } from "../admission/sliding-window.ts";
-import type { CommandBatch } from "./command-batch.ts";
 import { KEY_PREFIX } from "./key-prefix.ts";
-import { type RedisReply, StoreUnavailable } from "./redis.ts";
+import { type RedisCommand, type RedisReply, StoreUnavailable } from "./redis.ts";
 import { demandReply } from "./replies.ts";
-import { isNoScript, type Script } from "./script.ts";
+import type { Script } from "./script.ts";
 
 /**
  * The charges of one request by the sliding window, as one atomic step. Keys, two a charge: the counts of this window and
@@ -29,20 +28,22 @@ return answer
 /** Beyond two windows: a count may be asked for a moment late. */
 const KEPT_LONGER_MS = 1_000;
 
+/** What charges, and who reads the reply. */
+export interface Charging {
+  readonly byName: RedisCommand;
+  /** Where Redis does not know the script: that nothing ran, it says itself, so this is no repetition. */
+  readonly bySource: RedisCommand;
+  /** Throws StoreUnavailable for a reply that is none. */
+  read(reply: RedisReply | undefined): readonly Standing[];
+}
+
 /**
  * Charges subjects (hashed) against limits that all instances of one Redis share, by the algorithm of
- * @upstash/ratelimit's sliding window. Must be called before the batch is waited for, to travel with it. The library is
- * the oracle in a test, and allows what we allow. We do not call it: it costs a Worker 9 KiB of its 130 for these few lines,
- * cuts its windows by this process's clock, charges one limit a command, and has a third key that is always empty, which
- * no cluster and few ACLs take.
+ * @upstash/ratelimit's sliding window. The library is the oracle in a test, and allows what we allow. We do not call it: it
+ * costs a Worker 9 KiB of its 130 for these few lines, cuts its windows by this process's clock, charges one limit a
+ * command, and has a third key that is always empty, which no cluster and few ACLs take.
  */
-export async function chargeInRedis(
-  charges: readonly Charge[],
-  script: Script,
-  batch: CommandBatch,
-  nowMs: number,
-): Promise<readonly Standing[]> {
-  if (charges.length === 0) return [];
+export function chargeInRedis(charges: readonly Charge[], { sha, source }: Script, nowMs: number): Charging {
   const windows = charges.map(({ limit }) => windowAt(nowMs, limit.windowMs));
   const keys = charges.flatMap(({ limit, subject }, each) => {
     const key = `${KEY_PREFIX}limit:${limit.name}:${subject}`;
@@ -53,28 +54,30 @@ export async function chargeInRedis(
     return [quota, windows[each]!.elapsed, windowMs * 2 + KEPT_LONGER_MS];
   });
   const args = [keys.length, ...keys, ...values];
-  const byName = await batch.add(["EVALSHA", script.sha, ...args]);
-  const reply = demandReply(isNoScript(byName) ? await batch.add(["EVAL", script.source, ...args]) : byName);
-  if (!Array.isArray(reply) || reply.length !== charges.length) {
-    throw new StoreUnavailable("there are more or fewer counts than charges");
-  }
-  return charges.map(({ limit }, each) => {
-    const remaining = remainingIn(reply[each], limit.quota);
-    return {
-      limit,
-      allowed: remaining >= 0,
-      remaining: Math.max(0, remaining),
-      resetInMs: windows[each]!.resetInMs,
-    };
-  });
+  return {
+    byName: ["EVALSHA", sha, ...args],
+    bySource: ["EVAL", source, ...args],
+    read(reply) {
+      const counts = demandReply(reply);
+      if (!Array.isArray(counts) || counts.length !== charges.length) throw noCount();
+      return charges.map(({ limit }, each) => {
+        const remaining = remainingIn(counts[each], limit.quota);
+        const { resetInMs } = windows[each]!;
+        return { limit, allowed: remaining >= 0, remaining: Math.max(0, remaining), resetInMs };
+      });
+    },
+  };
 }
 
 /** Anything but two such numbers is no count. */
 function remainingIn(counts: RedisReply | undefined, quota: number): number {
   const [remaining, effective] = Array.isArray(counts) && counts.length === 2 ? counts : [];
-  if (typeof remaining !== "number" || !Number.isInteger(remaining) || remaining < -1 || remaining >= quota) {
-    throw new StoreUnavailable("a limit's reply is no count");
-  }
-  if (effective !== quota) throw new StoreUnavailable("a limit's reply is about another quota");
+  const isCount = typeof remaining === "number" && Number.isInteger(remaining) && remaining >= -1 && remaining < quota;
+  // Another quota is another limit's.
+  if (!isCount || effective !== quota) throw noCount();
   return remaining;
+}
+
+function noCount(): StoreUnavailable {
+  return new StoreUnavailable("a limit's reply is no count");
 }

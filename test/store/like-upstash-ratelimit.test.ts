@@ -3,7 +3,6 @@ import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import type { RateLimit } from "#src/admission/admission-store.ts";
 import { createTcpRedis, type TcpRedis } from "#src/node/tcp-redis.ts";
-import { CommandBatch } from "#src/store/command-batch.ts";
 import type { RedisCommand } from "#src/store/redis.ts";
 import { chargeInRedis, SLIDING_WINDOW } from "#src/store/redis-limit.ts";
 import { runOne } from "#src/store/replies.ts";
@@ -71,7 +70,8 @@ describeWithRedis("our script and that of @upstash/ratelimit, which is its oracl
             vi.setSystemTime(nowMs);
             const expected = await theirs(`subject-${run}`);
             const charges = [{ limit, subject: `subject-${run}` }];
-            const [standing] = await chargeInRedis(charges, ours, new CommandBatch(redis), nowMs);
+            const { bySource, read } = chargeInRedis(charges, ours, nowMs);
+            const [standing] = read(await runOne(redis, bySource));
             expect([standing?.allowed, standing?.remaining]).toEqual([expected.success, expected.remaining]);
             expect(nowMs + standing!.resetInMs).toBe(expected.reset);
           }
@@ -86,7 +86,7 @@ describeWithRedis("our script and that of @upstash/ratelimit, which is its oracl
     const limit: RateLimit = { name: "ttl", quota: 5, windowMs: 60_000 };
     await upstash(limit)("ttl");
     const script = await createScript(SLIDING_WINDOW);
-    await chargeInRedis([{ limit, subject: "ttl" }], script, new CommandBatch(redis), START_MS);
+    await runOne(redis, chargeInRedis([{ limit, subject: "ttl" }], script, START_MS).bySource);
     const keys = (await runOne(redis, ["KEYS", "*ttl*"])) as string[];
     expect(keys.length).toBe(2);
     const ttls = await redis.run(keys.map((key): RedisCommand => ["PTTL", key]));
