@@ -81,9 +81,9 @@ export class RedisAdmissionStore implements AdmissionStore {
       const replies = await this.#redis.run(commands);
       if (replies.length === commands.length) return [...replies];
       throw new StoreUnavailable("there are more or fewer replies than commands");
-    } catch (cause) {
-      const error = cause instanceof StoreUnavailable ? cause : new StoreUnavailable("the call failed", { cause });
-      return commands.map(() => error);
+    } catch (error) {
+      // What a Redis rejects with; should it be anything else, no reader takes it for a reply.
+      return commands.map(() => error as StoreUnavailable);
     }
   }
 
