@@ -144,12 +144,12 @@ function redisAddress(read: VariableReader, { redisOverTcp = true }: ConfigDefau
     (name) => read.optionalText(name) !== undefined,
   );
   if (hasTcp && !redisOverTcp) {
-    read.problem("REDIS_URL", "works on Node only: use UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN");
+    read.refuse("REDIS_URL", "works on Node only: use UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN");
   } else if (hasTcp && (hasRest || hasToken)) {
-    read.problem("REDIS_URL", "and the UPSTASH_REDIS_REST_ pair exclude each other: set one of them");
+    read.refuse("REDIS_URL", "and the UPSTASH_REDIS_REST_ pair exclude each other: set one of them");
   }
-  if (hasRest && !hasToken) read.problem("UPSTASH_REDIS_REST_TOKEN", "must be set with UPSTASH_REDIS_REST_URL");
-  if (hasToken && !hasRest) read.problem("UPSTASH_REDIS_REST_URL", "must be set with UPSTASH_REDIS_REST_TOKEN");
+  if (hasRest && !hasToken) read.refuse("UPSTASH_REDIS_REST_TOKEN", "must be set with UPSTASH_REDIS_REST_URL");
+  if (hasToken && !hasRest) read.refuse("UPSTASH_REDIS_REST_URL", "must be set with UPSTASH_REDIS_REST_TOKEN");
   if (tcp !== undefined) return { kind: "tcp", url: tcp };
   if (rest !== undefined && token !== undefined) return { kind: "upstash", url: rest, token };
   return undefined;

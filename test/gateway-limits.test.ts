@@ -19,9 +19,12 @@ function fresh([name, ...args]: RedisCommand): RedisReply {
   if (name === "MGET") return args.map(() => null);
   if (name === "EXISTS") return 0;
   if (name === "TIME") return [String(NOW_MS / 1000), "0"];
-  // Of a limit's script: its digest, two keys with their number, then the quota.
-  const quota = Number(args[4]);
-  return [quota - 1, quota];
+  // Of the limits' script: its digest, two keys a limit with their number, then three values a limit, the quota first.
+  const limits = Number(args[1]) / 2;
+  return Array.from({ length: limits }, (_, index) => {
+    const quota = Number(args[2 + limits * 2 + index * 3]);
+    return [quota - 1, quota];
+  });
 }
 
 /** A gateway whose Redis is counted, and answers as it is told. */
@@ -102,12 +105,12 @@ const ROWS: readonly Row[] = [
   ["a bad token", "GET /api/v1/auth/me", { authorization: "Bearer a.b.c" }, undefined, 401, ["EVALSHA"]],
   ["no such route", "GET /no/such/route", {}, undefined, 404, ["EVALSHA"]],
   [
-    "a sign-in: account, the same from here, address, everybody; and whether the two have met",
+    "a sign-in: address, account from here, account, everybody; and whether the two have met",
     "POST /api/v1/auth/login",
     JSON_TYPE,
     LOGIN,
     401,
-    ["EVALSHA", "EVALSHA", "EVALSHA", "EVALSHA", "EXISTS"],
+    ["EVALSHA", "EXISTS"],
   ],
   ["a sign-in that cannot be read", "POST /api/v1/auth/login", JSON_TYPE, "{", 400, ["EVALSHA"]],
   [
@@ -167,6 +170,19 @@ test("sign-ins are limited in all, and who is known at an address signs in there
   expect(refused.headers.get("ratelimit")).not.toContain("total");
   expect((await signIn(USER.email, PASSWORD, "198.51.100.2")).status).toBe(429);
   expect((await signIn(USER.email, PASSWORD, "198.51.100.1")).status).toBe(200);
+});
+
+test("an address beyond its own limit uses up no more of what sign-ins have in all (promise 8)", async () => {
+  // One for each account: ten for each address, a hundred in all.
+  const { ask } = await setUp("none", { RATE_LIMIT_LOGIN: "1" });
+  const signIn = (email: string, address: string) =>
+    ask("POST /api/v1/auth/login", JSON_TYPE, JSON.stringify({ email, password: PASSWORD }), address);
+  const statuses = [];
+  for (let index = 0; index < 150; index++) {
+    statuses.push((await signIn(`nobody-${index}@example.com`, "203.0.113.1")).status);
+  }
+  expect(statuses).toEqual([...Array(10).fill(200), ...Array(140).fill(429)]);
+  expect((await signIn("somebody@example.com", "198.51.100.1")).status).toBe(200);
 });
 
 test("requests whose address nobody knows share one limit", async () => {

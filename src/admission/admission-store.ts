@@ -15,7 +15,7 @@ export interface Charge {
   readonly subject: string;
 }
 
-/** Where a subject stands after a charge. */
+/** Where a subject stands after a charge; where that did not count, as if it had. */
 export interface Standing {
   readonly limit: RateLimit;
   /** False: over the limit. Such a charge does not count, so that trying again makes the wait no longer. */
@@ -34,6 +34,10 @@ export interface TokenInQuestion {
 
 /** Everything that one request has to ask a store before it may go on. */
 export interface AdmissionQuestion {
+  /**
+   * In this order: behind one that is over its limit nothing counts any more. What a limit refuses must use up no other
+   * one, or who is over their own could lock out everybody who shares the next.
+   */
   readonly charges: readonly Charge[];
   readonly token?: TokenInQuestion | undefined;
   /** Whether these two have met: an account and an address, in clear. */
@@ -56,8 +60,7 @@ export interface AdmissionAnswer {
  * Limits and revocations, asked in one round trip. One attempt: what a store does not answer, or not in a way that makes
  * sense, is undefined, and whoever asks decides what happens then (admission.ts).
  *
- * All implementations count by the same sliding window (sliding-window.ts). A request that is over one limit has been
- * counted against the others all the same: to undo that would take a second round trip.
+ * All implementations count by the same sliding window (sliding-window.ts).
  */
 export interface AdmissionStore {
   /** Never rejects. */

@@ -10,11 +10,10 @@ import {
   type TokenInQuestion,
 } from "./admission-store.ts";
 import { MemoryLimiter } from "./memory-limiter.ts";
-import type { SeenRevocations } from "./seen-revocations.ts";
+import type { SeenRevocations, UsersToken } from "./seen-revocations.ts";
 
 /** An access token, and what its bearer wants to do. */
-export interface TokenToAdmit extends TokenInQuestion {
-  readonly issuedAtSeconds: number;
+export interface TokenToAdmit extends TokenInQuestion, UsersToken {
   readonly expiresAtSeconds: number;
   /** Whether the request changes nothing. */
   readonly reads: boolean;
@@ -85,14 +84,14 @@ export function createAdmission(dependencies: AdmissionDependencies): Admission 
 
   const localStandings = (charges: readonly Charge[]): readonly Standing[] => {
     metrics.storeFallbacks.labels({ feature: "limits" }).inc();
-    return charges.map(({ limit, subject }) => local.charge({ limit: shareOf(limit), subject }));
+    return local.chargeAll(charges.map(({ limit, subject }) => ({ limit: shareOf(limit), subject })));
   };
 
   const tokenStanding = (token: TokenToAdmit | undefined, revoked: boolean | undefined): TokenStanding => {
     if (token === undefined) return "good";
     if (revoked === undefined) {
       metrics.storeFallbacks.labels({ feature: "revocation" }).inc();
-      return standingWithoutStore(token, now());
+      return seen.hasEnded(token) ? "revoked" : standingWithoutStore(token, now());
     }
     if (!revoked) return "good";
     seen.seeToken(token.tokenId, token.expiresAtSeconds);

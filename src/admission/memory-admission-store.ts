@@ -1,5 +1,5 @@
 import { ExpiringMap } from "../identity/expiring-map.ts";
-import type { SessionStore } from "../identity/session-store.ts";
+import type { MemorySessionStore } from "../identity/memory-session-store.ts";
 import {
   ACQUAINTANCE_MS,
   type AdmissionAnswer,
@@ -15,10 +15,10 @@ export class MemoryAdmissionStore implements AdmissionStore {
   readonly #now: () => number;
   readonly #limiter: MemoryLimiter;
   readonly #acquaintances: ExpiringMap<true>;
-  readonly #sessions: Pick<SessionStore, "isRevoked">;
+  readonly #sessions: Pick<MemorySessionStore, "isRevoked">;
 
   /** `now` answers milliseconds since the epoch. */
-  constructor(now: () => number, sessions: Pick<SessionStore, "isRevoked">) {
+  constructor(now: () => number, sessions: Pick<MemorySessionStore, "isRevoked">) {
     this.#now = now;
     this.#acquaintances = new ExpiringMap(now, MAX_ACQUAINTANCES);
     this.#limiter = new MemoryLimiter(now);
@@ -26,7 +26,7 @@ export class MemoryAdmissionStore implements AdmissionStore {
   }
 
   async ask({ charges, token, acquaintance }: AdmissionQuestion): Promise<AdmissionAnswer> {
-    const standings = charges.map((charge) => this.#limiter.charge(charge));
+    const standings = this.#limiter.chargeAll(charges);
     const revoked = token !== undefined && (await this.#sessions.isRevoked(token));
     const acquainted = acquaintance !== undefined && this.#acquaintances.get(acquaintance) === true;
     return { standings, revoked, acquainted, trouble: undefined };

@@ -27,17 +27,30 @@ export class MemoryLimiter {
     return this.#usages.size;
   }
 
-  charge({ limit, subject }: Charge): Standing {
+  /** In their order: behind one that is over its limit nothing counts any more (admission-store.ts). */
+  chargeAll(charges: readonly Charge[]): readonly Standing[] {
+    let counts = true;
+    return charges.map((charge) => {
+      const standing = this.charge(charge, counts);
+      counts &&= standing.allowed;
+      return standing;
+    });
+  }
+
+  /** Answers where the subject stands; `counts` false: where it would. */
+  charge({ limit, subject }: Charge, counts = true): Standing {
     const { name, quota, windowMs } = limit;
     const key = `${name} ${subject}`;
     const nowMs = this.#now();
     const { index, elapsed, resetInMs } = windowAt(nowMs, windowMs);
     const { current, previous } = carriedInto(index, this.#usages.get(key));
     const used = Math.floor(previous * (1 - elapsed)) + current;
-    // Also where it is not allowed: a subject that keeps on trying must not become the oldest and be forgotten.
     const allowed = used < quota;
-    const usage = { index, previous, current: allowed ? current + 1 : current };
-    this.#usages.set(key, usage, nowMs + resetInMs + windowMs);
+    // Also where it is not allowed: a subject that keeps on trying must not become the oldest and be forgotten.
+    if (counts) {
+      const usage = { index, previous, current: allowed ? current + 1 : current };
+      this.#usages.set(key, usage, nowMs + resetInMs + windowMs);
+    }
     return { limit, allowed, remaining: Math.max(0, quota - used - (allowed ? 1 : 0)), resetInMs };
   }
 

@@ -4,8 +4,8 @@ import type { TokenInQuestion } from "./admission-store.ts";
 
 const MAX_SEEN = 100_000;
 
-/** An access token, as far as it says whether it is among those that were seen revoked. */
-export interface SeenToken extends TokenInQuestion {
+/** An access token, as far as it says whether it is among those that ended with all sessions of their user. */
+export interface UsersToken {
   readonly userId: string;
   readonly issuedAtSeconds: number;
 }
@@ -37,10 +37,18 @@ export class SeenRevocations {
     this.#users = new ExpiringMap(now, MAX_SEEN);
   }
 
-  has({ tokenId, sessionId, userId, issuedAtSeconds }: SeenToken): boolean {
+  /** Whether this very token, or its session, was seen revoked. */
+  has({ tokenId, sessionId }: TokenInQuestion): boolean {
     if (this.#tokens.get(tokenId) !== undefined) return true;
-    if (sessionId !== undefined && this.#sessions.get(sessionId) !== undefined) return true;
-    // One of the same second may be of the next sign-in; of those the store knows better.
+    return sessionId !== undefined && this.#sessions.get(sessionId) !== undefined;
+  }
+
+  /**
+   * Whether all sessions of its user were ended here after it was issued, as far as clocks can tell. For while no store
+   * can be asked: one that was issued by an instance whose clock is behind may be of the next sign-in, and the store
+   * knows better.
+   */
+  hasEnded({ userId, issuedAtSeconds }: UsersToken): boolean {
     return issuedAtSeconds < (this.#users.get(userId) ?? Number.NEGATIVE_INFINITY);
   }
 
@@ -63,7 +71,6 @@ export class SeenRevocations {
       demandUsable: () => sessions.demandUsable(),
       create: (session) => sessions.create(session),
       find: (sessionId) => sessions.find(sessionId),
-      isRevoked: (token) => sessions.isRevoked(token),
       rotate: async (sessionId, generation) => {
         const rotation = await sessions.rotate(sessionId, generation);
         if (rotation.kind === "replayed") this.#seeSession(sessionId);

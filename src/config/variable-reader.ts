@@ -33,11 +33,6 @@ export class VariableReader {
     this.#env = env;
   }
 
-  /** A problem that several variables have together, told under the name of one. */
-  problem(name: string, problem: string): void {
-    this.#wrong(name, problem, undefined);
-  }
-
   finish(): void {
     if (this.#problems.length > 0) throw new ConfigError(this.#problems);
   }
@@ -164,7 +159,7 @@ export class VariableReader {
     return value;
   }
 
-  /** For a rule between two variables. */
+  /** For a rule between several variables, told under the name of one. */
   refuse(name: string, problem: string): void {
     this.#wrong(name, problem, undefined);
   }

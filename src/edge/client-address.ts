@@ -47,11 +47,12 @@ function hopsOf(headers: Headers): readonly string[] {
 
 /**
  * The `for` of each element. Split at every comma, also at one in a quoted text: a client that opens a quote could
- * otherwise swallow what the proxy writes behind it.
+ * otherwise swallow what the proxy writes behind it. No address has a space in it, and no two of the expression's runs
+ * of spaces stand beside each other: 15 000 spaces, tried in every division, would stop the process for some 200 ms.
  */
 function forwardedHops(list: string): readonly string[] {
   if (list === "") return [];
-  return list.split(",").map((element) => /(?:^|;)\s*for\s*=\s*"?([^";]*)"?\s*(?:;|$)/i.exec(element)?.[1] ?? "");
+  return list.split(",").map((element) => /(?:^|;)\s*for\s*=\s*"?([^";\s]*)"?\s*(?:;|$)/i.exec(element)?.[1] ?? "");
 }
 
 /** `192.0.2.1:4711`, `[2001:db8::1]:4711` and `[2001:db8::1]` are addresses with and without a port. */

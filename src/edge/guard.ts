@@ -162,16 +162,19 @@ interface SignInCharge extends Charge {
  * whoever guesses at it from elsewhere, and be it for ever, does not lock its owner out (J-28). Nobody is told which of
  * the two limits counted. What an acquaintance does is counted for strangers as well: to know first who it is, the store
  * would have to be asked twice.
+ *
+ * The order is that from the narrowest to everybody's, since behind a limit that refuses nothing counts: an address
+ * beyond its own limit guesses at nobody's account any more, and one that hammers an account does not use up the total.
  */
 function signInCharges(limits: RateLimits, address: string, account: Account | undefined): readonly SignInCharge[] {
   const ofAddress: SignInCharge = { limit: limits.signIn, subject: address, against: "everybody" };
   if (account === undefined) return [ofAddress];
   const { kind, subject } = account;
-  if (kind === "refreshToken") return [{ limit: limits.account, subject, against: "everybody" }, ofAddress];
+  if (kind === "refreshToken") return [ofAddress, { limit: limits.account, subject, against: "everybody" }];
   return [
-    { limit: limits.account, subject, against: "strangers" },
-    { limit: limits.account, subject: acquaintanceOf(subject, address), against: "acquaintances" },
     ofAddress,
+    { limit: limits.account, subject: acquaintanceOf(subject, address), against: "acquaintances" },
+    { limit: limits.account, subject, against: "strangers" },
     // Only what gets as far as a password: anything cheaper would let few addresses use up what is everybody's.
     { limit: limits.signInTotal, subject: "", against: "strangers" },
   ];

@@ -57,11 +57,11 @@ export function lifetimeCapSeconds(lifetimeSeconds: number): number {
 /** How far the clock of whoever wrote `nbf` may be ahead of ours. */
 const NOT_BEFORE_LEEWAY_SECONDS = 60;
 /**
- * How far in the future a token may say it was issued: the difference of clocks between instances that we promise to
- * bear. It is no leeway on a limit, since nothing ends or begins with `iat`. But tokens issued lately may do more than
- * old ones while the store is down, so "lately" must not be tomorrow.
+ * The difference of clocks between instances that we promise to bear. So far in the future a token may say it was issued:
+ * that is no leeway on a limit, since nothing ends or begins with `iat`. But tokens issued lately may do more than old ones
+ * while the store is down, so "lately" must not be tomorrow. And so much longer a revocation is kept.
  */
-const ISSUED_AHEAD_SECONDS = 90;
+export const CLOCK_DIFFERENCE_SECONDS = 90;
 /** Some 10 MB with tokens of ours. */
 const MAX_REMEMBERED = 10_000;
 
@@ -78,7 +78,7 @@ interface Source {
 /**
  * Mints and verifies access tokens: JWTs after RFC 9068 with the claims of contract.md section 3.
  *
- * `exp` has no leeway: a revocation is remembered until then, and a token must not outlive its revocation.
+ * `exp` has no leeway: a revocation is remembered for little longer, and a token must not outlive its revocation.
  */
 export async function createAccessTokens(options: AccessTokenOptions): Promise<AccessTokens> {
   const { audience, lifetimeSeconds, external, now } = options;
@@ -196,7 +196,7 @@ function callerFrom(
   if (!Number.isFinite(iat) || !Number.isFinite(exp)) return "claims";
   if (exp! - iat! > maxLifetimeSeconds || exp! <= iat!) return "claims";
   if (exp! * 1000 <= nowMs) return "expired";
-  if (iat! > nowMs / 1000 + ISSUED_AHEAD_SECONDS) return "claims";
+  if (iat! > nowMs / 1000 + CLOCK_DIFFERENCE_SECONDS) return "claims";
   return { userId: sub, role, sessionId: sid, tokenId: jti, issuedAtSeconds: iat!, expiresAtSeconds: exp! };
 }
 

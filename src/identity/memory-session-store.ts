@@ -4,6 +4,7 @@ import {
   MAX_SESSIONS_PER_USER,
   ROTATION_GRACE_MS,
   type Rotation,
+  revokedUntilMs,
   type Session,
   type SessionState,
   type SessionStore,
@@ -88,9 +89,10 @@ export class MemorySessionStore implements SessionStore {
   }
 
   async revokeToken(tokenId: string, expiresAtSeconds: number): Promise<void> {
-    this.#revoked.set(`jti:${tokenId}`, true, expiresAtSeconds * 1000);
+    this.#revoked.set(`jti:${tokenId}`, true, revokedUntilMs(expiresAtSeconds));
   }
 
+  /** Whether the token itself or its session has been revoked. */
   async isRevoked({ tokenId, sessionId }: { tokenId: string; sessionId: string | undefined }): Promise<boolean> {
     if (this.#revoked.get(`jti:${tokenId}`) !== undefined) return true;
     return sessionId !== undefined && this.#revoked.get(`sid:${sessionId}`) !== undefined;

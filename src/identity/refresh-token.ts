@@ -1,4 +1,5 @@
 import { base64url } from "jose";
+import { deriveMacKey } from "./derived-key.ts";
 
 /** What a refresh token says once its MAC has been checked. */
 export interface RefreshTokenContent {
@@ -19,6 +20,7 @@ export interface RefreshTokenOptions {
 }
 
 const SHAPE = /^([A-Za-z0-9_-]{16,64})\.([1-9]\d{0,9})\.([A-Za-z0-9_-]{43})$/;
+const KEY_LABEL = "devmatch refresh token v1";
 const encoder = new TextEncoder();
 
 /**
@@ -27,12 +29,11 @@ const encoder = new TextEncoder();
  * lets a lost answer be given again without a token ever being stored. The road not taken is random tokens kept as
  * hashes: to tell old from unknown, all old hashes would have to be kept.
  *
- * The MAC key is derived from the signing secret (HKDF, RFC 5869) with a label of its own, so that no access token
- * can pass for a refresh token.
+ * The MAC key has a label of its own, so that no access token can pass for a refresh token.
  */
 export async function createRefreshTokens({ secret, previousSecret }: RefreshTokenOptions): Promise<RefreshTokens> {
-  const key = await deriveKey(secret);
-  const keys = [key, ...(previousSecret === undefined ? [] : [await deriveKey(previousSecret)])];
+  const key = await deriveMacKey(secret, KEY_LABEL);
+  const keys = [key, ...(previousSecret === undefined ? [] : [await deriveMacKey(previousSecret, KEY_LABEL)])];
   return {
     async mint({ sessionId, generation }) {
       const content = `${sessionId}.${generation}`;
@@ -54,15 +55,4 @@ export async function createRefreshTokens({ secret, previousSecret }: RefreshTok
       return undefined;
     },
   };
-}
-
-async function deriveKey(secret: string): Promise<CryptoKey> {
-  const master = await crypto.subtle.importKey("raw", encoder.encode(secret), "HKDF", false, ["deriveKey"]);
-  return crypto.subtle.deriveKey(
-    { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(32), info: encoder.encode("devmatch refresh token v1") },
-    master,
-    { name: "HMAC", hash: "SHA-256", length: 256 },
-    false,
-    ["sign", "verify"],
-  );
 }

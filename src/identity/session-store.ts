@@ -1,4 +1,4 @@
-import { lifetimeCapSeconds } from "./access-token.ts";
+import { CLOCK_DIFFERENCE_SECONDS, lifetimeCapSeconds } from "./access-token.ts";
 
 /** What the gateway knows of a sign-in while it lasts: the refresh-token family of RFC 9700, section 4.14. */
 export interface Session {
@@ -27,7 +27,7 @@ export type Rotation =
   | { readonly kind: "unknown" };
 
 /**
- * Sessions and revocations. A refresh token is not stored, not even as a hash: it names its session and its generation
+ * Sessions and revocations; whether something has been revoked is asked with the limits (admission-store.ts). A refresh token is not stored, not even as a hash: it names its session and its generation
  * under the gateway's own MAC (refresh-token.ts), so a store has to remember one number a family.
  *
  * Every operation is atomic. A store that cannot be reached rejects; it never guesses.
@@ -57,10 +57,8 @@ export interface SessionStore {
   revokeSession(sessionId: string): Promise<void>;
   /** Ends all sessions of a user, as revokeSession does. */
   revokeUser(userId: string): Promise<void>;
-  /** Refuses one access token until it would have expired anyhow (seconds since the epoch). */
+  /** Refuses one access token until it has expired (seconds since the epoch) by the clock of any instance. */
   revokeToken(tokenId: string, expiresAtSeconds: number): Promise<void>;
-  /** Whether the token itself or its session has been revoked. */
-  isRevoked(token: { readonly tokenId: string; readonly sessionId: string | undefined }): Promise<boolean>;
 }
 
 /** A refresh token that was replaced no longer ago than this is answered again (contract.md section 7). */
@@ -81,7 +79,10 @@ const IDLE_MS = 7 * 86_400_000;
 export interface SessionTimes {
   /** A session that has not been refreshed for so long has ended, whatever is left of its absolute life. */
   readonly idleMs: number;
-  /** How long a session's revocation is kept: as long as the longest-lived access token that is accepted. */
+  /**
+   * How long a session's revocation is kept: as long as the longest-lived access token that is accepted, which may have
+   * been minted by an instance whose clock is ahead and be shown to one whose clock is behind.
+   */
   readonly revokedForMs: number;
 }
 
@@ -93,6 +94,11 @@ export interface SessionTimes {
 export function sessionTimes(accessLifetimeSeconds: number): SessionTimes {
   return {
     idleMs: accessLifetimeSeconds * 1000 + IDLE_MS,
-    revokedForMs: lifetimeCapSeconds(accessLifetimeSeconds) * 1000,
+    revokedForMs: (lifetimeCapSeconds(accessLifetimeSeconds) + CLOCK_DIFFERENCE_SECONDS) * 1000,
   };
+}
+
+/** Until when a token's revocation is kept, in milliseconds since the epoch by the clock that its end was read by. */
+export function revokedUntilMs(expiresAtSeconds: number): number {
+  return (expiresAtSeconds + CLOCK_DIFFERENCE_SECONDS) * 1000;
 }

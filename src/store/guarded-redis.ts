@@ -1,20 +1,14 @@
 import type { GatewayMetrics } from "../telemetry/gateway-metrics.ts";
 import type { Logger } from "../telemetry/logger.ts";
-import {
-  admit,
-  type BreakerOptions,
-  type BreakerState,
-  INITIAL_BREAKER_STATE,
-  type Permit,
-  report,
-} from "../upstream/breaker.ts";
-import type { Outcome } from "../upstream/tally.ts";
+import type { BreakerOptions } from "../upstream/breaker.ts";
+import type { BreakerKind } from "../upstream/breakers.ts";
+import { createMemoryBreaker } from "../upstream/memory-breaker.ts";
 import { type Redis, type RedisCommand, type RedisReply, StoreUnavailable } from "./redis.ts";
 
 export interface GuardedRedis extends Redis {
   /** Asks the store itself, whatever the breaker says: an operator wants to know what is so now. */
   ping(): Promise<void>;
-  breaker(): BreakerState["kind"];
+  breaker(): BreakerKind;
 }
 
 export interface GuardedRedisOptions {
@@ -22,8 +16,6 @@ export interface GuardedRedisOptions {
   readonly redis: Redis;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** 0 to 1. */
-  readonly random?: () => number;
   readonly metrics: GatewayMetrics;
   readonly logger: Logger;
 }
@@ -45,56 +37,55 @@ export const STORE_BREAKER_OPTIONS: BreakerOptions = {
 };
 
 /** As in gateway_circuit_breaker_state. */
-const STATE_NUMBERS: Readonly<Record<BreakerState["kind"], number>> = { closed: 0, open: 1, "half-open": 2 };
+const STATE_NUMBERS: Readonly<Record<BreakerKind, number>> = { closed: 0, open: 1, "half-open": 2 };
 
 /**
  * A Redis with a breaker of its own: a dead store costs a few requests its time limit, and the others nothing. While the
  * breaker is open a call fails at once, but for one at a time that finds out whether the store is back. On Workers every
  * isolate has its own: to share one, they would have to ask something else that can be dead.
  */
-export function guardRedis({ redis, now, random = Math.random, metrics, logger }: GuardedRedisOptions): GuardedRedis {
-  let state: BreakerState = INITIAL_BREAKER_STATE;
+export function guardRedis({ redis, now, metrics, logger }: GuardedRedisOptions): GuardedRedis {
   const calls = {
     ok: metrics.storeCalls.labels({ status: "ok" }),
     failed: metrics.storeCalls.labels({ status: "failed" }),
     refused: metrics.storeCalls.labels({ status: "refused" }),
   };
-  const become = (next: BreakerState) => {
-    if (next.kind !== state.kind) metrics.storeBreakerState.set(STATE_NUMBERS[next.kind]);
-    state = next;
-  };
-
-  const settle = (permit: Permit, outcome: Outcome, reason: string) => {
-    const before = state.kind;
-    become(report(state, permit, outcome, now(), STORE_BREAKER_OPTIONS, random()));
-    // A failed probe is no news: the store was away and still is.
-    if (state.kind === "open" && before === "closed") {
-      logger.log("warn", "the store cannot be used: limits are this process' own, and nobody can sign in", { reason });
-    }
-    if (state.kind === "closed" && before === "half-open") {
-      logger.log("info", "the store can be used again");
-    }
-  };
+  /** Of the last failure. */
+  let reason = "";
+  const breaker = createMemoryBreaker({
+    options: STORE_BREAKER_OPTIONS,
+    now,
+    onChange({ from, to }) {
+      metrics.storeBreakerState.set(STATE_NUMBERS[to]);
+      // A failed probe is no news: the store was away and still is.
+      if (from === "closed") {
+        logger.log("warn", "the store cannot be used: limits are this process' own, and nobody can sign in", {
+          reason,
+        });
+      }
+      if (to === "closed") logger.log("info", "the store can be used again");
+    },
+  });
 
   return {
     async run(commands: readonly RedisCommand[]): Promise<readonly RedisReply[]> {
-      const admission = admit(state, now(), STORE_BREAKER_OPTIONS);
-      become(admission.state);
-      if (!admission.admitted) {
+      const decision = await breaker.admit();
+      if (!decision.admitted) {
         calls.refused.inc();
-        const retryAfterSeconds = Math.ceil(admission.retryAfterMs / 1000);
+        const retryAfterSeconds = Math.ceil(decision.retryAfterMs / 1000);
         throw new StoreUnavailable("the store's breaker is open", { retryAfterSeconds });
       }
       try {
         const replies = await redis.run(commands);
         calls.ok.inc();
-        settle(admission.permit, "success", "");
+        decision.report("success");
         return replies;
       } catch (error) {
         const failure =
           error instanceof StoreUnavailable ? error : new StoreUnavailable("the call failed", { cause: error });
         calls.failed.inc();
-        settle(admission.permit, "failure", failure.reason);
+        reason = failure.reason;
+        decision.report("failure");
         throw failure;
       }
     },
@@ -103,6 +94,6 @@ export function guardRedis({ redis, now, random = Math.random, metrics, logger }
       await redis.run([["PING"]]);
     },
 
-    breaker: () => state.kind,
+    breaker: breaker.kind,
   };
 }

@@ -3,16 +3,14 @@ import {
   type AdmissionAnswer,
   type AdmissionQuestion,
   type AdmissionStore,
-  type RateLimit,
 } from "../admission/admission-store.ts";
-import { CommandBatch } from "./command-batch.ts";
 import type { HashSubject } from "./hashed-subject.ts";
 import { KEY_PREFIX } from "./key-prefix.ts";
-import { type Redis, StoreUnavailable } from "./redis.ts";
-import { type ChargeInRedis, createRedisLimit, SLIDING_WINDOW } from "./redis-limit.ts";
+import { type Redis, type RedisCommand, type RedisReply, StoreUnavailable } from "./redis.ts";
+import { chargeInRedis, SLIDING_WINDOW } from "./redis-limit.ts";
 import { demandReply, runOne } from "./replies.ts";
 import { readRevocation, revocationCommand } from "./revocations.ts";
-import { createScript, type Script } from "./script.ts";
+import { createScript, isNoScript, type Script } from "./script.ts";
 import { createStoreClock, type StoreClock } from "./store-clock.ts";
 
 export interface RedisAdmissionStoreOptions {
@@ -31,8 +29,6 @@ export class RedisAdmissionStore implements AdmissionStore {
   readonly #hashSubject: HashSubject;
   readonly #clock: StoreClock;
   readonly #script: Promise<Script> = createScript(SLIDING_WINDOW);
-  /** Made once for each limit, of which there are few. */
-  readonly #limits = new Map<RateLimit, ChargeInRedis>();
 
   constructor({ redis, now, hashSubject, clock = createStoreClock(now) }: RedisAdmissionStoreOptions) {
     this.#redis = redis;
@@ -43,23 +39,52 @@ export class RedisAdmissionStore implements AdmissionStore {
 
   async ask({ charges, token, acquaintance }: AdmissionQuestion): Promise<AdmissionAnswer> {
     const met = acquaintance === undefined ? undefined : await this.#acquaintanceKey(acquaintance);
-    const subjects = await Promise.all(charges.map(({ subject }) => this.#hashSubject(subject)));
-    const script = await this.#script;
-    const batch = new CommandBatch(this.#redis);
-    // From here on nothing waits before all commands are in the batch.
-    const nowMs = this.#clock.now();
-    const standings = charges.map(({ limit }, index) => this.#charging(limit, script)(subjects[index]!, batch, nowMs));
-    const revoked = token === undefined ? false : this.#askRevocation(token, batch);
-    const acquainted = met === undefined ? false : this.#askExistence(met, batch);
-    const time = charges.length > 0 && this.#clock.isDue() ? this.#askTime(batch) : undefined;
-    const parts = await Promise.allSettled([Promise.all(standings), revoked, acquainted, time]);
-    const trouble: unknown = parts.find((part) => part.status === "rejected")?.reason;
-    return {
-      standings: answerOf(parts[0]),
-      revoked: answerOf(parts[1]),
-      acquainted: answerOf(parts[2]),
-      trouble,
+    const hashed = await Promise.all(
+      charges.map(async ({ limit, subject }) => ({ limit, subject: await this.#hashSubject(subject) })),
+    );
+    const charging = charges.length === 0 ? undefined : chargeInRedis(hashed, await this.#script, this.#clock.now());
+    const asksTime = charging !== undefined && this.#clock.isDue();
+    const commands: RedisCommand[] = [];
+    if (charging !== undefined) commands.push(charging.byName);
+    if (token !== undefined) commands.push(revocationCommand(token));
+    if (met !== undefined) commands.push(["EXISTS", met]);
+    if (asksTime) commands.push(["TIME"]);
+
+    const askedAtMs = this.#now();
+    const replies = await this.#send(commands);
+    const answeredAtMs = this.#now();
+    if (charging !== undefined && isNoScript(replies[0])) replies[0] = (await this.#send([charging.bySource]))[0];
+
+    let trouble: unknown;
+    /** What the next reply says; undefined where it says nothing. Each part of an answer fails by itself. */
+    const take = <T>(read: (reply: RedisReply | undefined) => T): T | undefined => {
+      const reply = replies.shift();
+      try {
+        if (reply instanceof StoreUnavailable) throw reply;
+        return read(reply);
+      } catch (error) {
+        trouble ??= error;
+        return undefined;
+      }
     };
+    const standings = charging === undefined ? [] : take(charging.read);
+    const revoked = token === undefined ? false : take((reply) => readRevocation(reply, this.#clock.now()));
+    const acquainted = met === undefined ? false : take(readExistence);
+    if (asksTime) take((reply) => this.#clock.learn(reply, askedAtMs, answeredAtMs));
+    return { standings, revoked, acquainted, trouble };
+  }
+
+  /** One reply a command; where there are none, why in the place of each. */
+  async #send(commands: readonly RedisCommand[]): Promise<(RedisReply | StoreUnavailable | undefined)[]> {
+    if (commands.length === 0) return [];
+    try {
+      const replies = await this.#redis.run(commands);
+      if (replies.length === commands.length) return [...replies];
+      throw new StoreUnavailable("there are more or fewer replies than commands");
+    } catch (error) {
+      // What a Redis rejects with; should it be anything else, no reader takes it for a reply.
+      return commands.map(() => error as StoreUnavailable);
+    }
   }
 
   async acquaint(acquaintance: string): Promise<void> {
@@ -70,32 +95,10 @@ export class RedisAdmissionStore implements AdmissionStore {
   async #acquaintanceKey(acquaintance: string): Promise<string> {
     return `${KEY_PREFIX}met:${await this.#hashSubject(acquaintance)}`;
   }
-
-  async #askExistence(key: string, batch: CommandBatch): Promise<boolean> {
-    const count = demandReply(await batch.add(["EXISTS", key]));
-    if (count !== 0 && count !== 1) throw new StoreUnavailable("a key neither exists nor does not");
-    return count === 1;
-  }
-
-  #charging(limit: RateLimit, script: Script): ChargeInRedis {
-    let charge = this.#limits.get(limit);
-    if (charge === undefined) {
-      charge = createRedisLimit(limit, script);
-      this.#limits.set(limit, charge);
-    }
-    return charge;
-  }
-
-  async #askRevocation(token: NonNullable<AdmissionQuestion["token"]>, batch: CommandBatch): Promise<boolean> {
-    return readRevocation(await batch.add(revocationCommand(token)), this.#clock.now());
-  }
-
-  async #askTime(batch: CommandBatch): Promise<void> {
-    const askedAtMs = this.#now();
-    this.#clock.learn(await batch.add(["TIME"]), askedAtMs, this.#now());
-  }
 }
 
-function answerOf<T>(part: PromiseSettledResult<T>): T | undefined {
-  return part.status === "fulfilled" ? part.value : undefined;
+function readExistence(reply: RedisReply | undefined): boolean {
+  const count = demandReply(reply);
+  if (count !== 0 && count !== 1) throw new StoreUnavailable("a key neither exists nor does not");
+  return count === 1;
 }

@@ -3,6 +3,7 @@ import {
   MAX_SESSIONS_PER_USER,
   ROTATION_GRACE_MS,
   type Rotation,
+  revokedUntilMs,
   type SessionState,
   type SessionStore,
   sessionTimes,
@@ -10,9 +11,10 @@ import {
 import { KEY_PREFIX } from "./key-prefix.ts";
 import { type Redis, type RedisReply, StoreUnavailable } from "./redis.ts";
 import { demandReply, runOne } from "./replies.ts";
-import { readRevocation, revocationCommand, revokedSessionKey, revokedTokenKey } from "./revocations.ts";
+import { revokedSessionKey, revokedTokenKey } from "./revocations.ts";
 import { runScript, type Script } from "./script.ts";
 import { createSessionScripts } from "./session-scripts.ts";
+import { createStoreClock, type StoreClock } from "./store-clock.ts";
 
 export interface RedisSessionStoreOptions {
   readonly redis: Redis;
@@ -20,11 +22,13 @@ export interface RedisSessionStoreOptions {
   readonly now: () => number;
   /** Of a token minted now. */
   readonly accessLifetimeSeconds: number;
+  /** What is known of Redis' time: one of its own unless told. */
+  readonly clock?: StoreClock;
   /**
-   * Whose clock decides about limits and the grace: Redis' own, or for tests, where time passes as they like, `now`.
-   * Default `redis`.
+   * Whose clock decides in scripts, about limits and the grace: Redis' own, or for tests, where time passes as they
+   * like, `clock`. Default `redis`.
    */
-  readonly clock?: "redis" | "own";
+  readonly scriptsGoBy?: "redis" | "clock";
 }
 
 const SCRATCH_KEY_MS = 60_000;
@@ -41,14 +45,11 @@ const LATEST_ROTATION_MS = 5_000;
  * ended.
  */
 export async function createRedisSessionStore(options: RedisSessionStoreOptions): Promise<SessionStore> {
-  const { redis, now, accessLifetimeSeconds, clock = "redis" } = options;
+  const { redis, now, accessLifetimeSeconds, clock = createStoreClock(now), scriptsGoBy = "redis" } = options;
   const { idleMs, revokedForMs } = sessionTimes(accessLifetimeSeconds);
   const scripts = await createSessionScripts();
   const run = (script: Script, keys: readonly string[], ...args: readonly (string | number)[]) =>
-    runScript(redis, script, keys, [KEY_PREFIX, clock === "own" ? now() : "", ...args]);
-
-  /** What Redis' clock said, and when. Every refresh finds the session before it rotates it, so it is seldom old. */
-  let seen: { readonly redisMs: number; readonly atMs: number } | undefined;
+    runScript(redis, script, keys, [KEY_PREFIX, scriptsGoBy === "clock" ? clock.now() : "", ...args]);
 
   return {
     // A write: a replica and a full server still answer PING.
@@ -63,13 +64,15 @@ export async function createRedisSessionStore(options: RedisSessionStoreOptions)
     },
 
     async find(sessionId) {
+      const askedAtMs = now();
       const [fields, time] = await redis.run([["HMGET", sessionKey(sessionId), ...FIELDS], ["TIME"]]);
-      seen = { redisMs: readTime(demandReply(time)), atMs: now() };
-      return readSession(sessionId, demandReply(fields), now());
+      clock.learn(time, askedAtMs, now());
+      return readSession(sessionId, demandReply(fields), clock.now());
     },
 
     async rotate(sessionId, generation) {
-      const latestMs = seen === undefined ? "" : seen.redisMs + (now() - seen.atMs) + LATEST_ROTATION_MS;
+      // Every refresh finds the session before it rotates it, so Redis' time is known.
+      const latestMs = clock.isDue() || scriptsGoBy === "clock" ? "" : clock.now() + LATEST_ROTATION_MS;
       const limits = [ROTATION_GRACE_MS, idleMs, revokedForMs, MAX_REPLACED_GENERATIONS, latestMs];
       return readRotation(await run(scripts.rotate, keysOf(sessionId), sessionId, generation, ...limits));
     },
@@ -83,16 +86,11 @@ export async function createRedisSessionStore(options: RedisSessionStoreOptions)
     },
 
     async revokeToken(tokenId, expiresAtSeconds) {
-      const endsAtMs = expiresAtSeconds * 1000;
       // A token that has expired needs no revocation, and Redis no key that has ended before it begins.
-      const leftMs = Math.ceil(endsAtMs - now());
+      const leftMs = Math.ceil(revokedUntilMs(expiresAtSeconds) - now());
       if (leftMs <= 0) return;
-      await runOne(redis, ["SET", revokedTokenKey(tokenId), Math.ceil(endsAtMs), "PX", leftMs]);
-    },
-
-    async isRevoked(token) {
-      const [reply] = await redis.run([revocationCommand(token)]);
-      return readRevocation(reply, now());
+      // By the time that it will be read by, which is not that of our clock.
+      await runOne(redis, ["SET", revokedTokenKey(tokenId), Math.ceil(clock.now() + leftMs), "PX", leftMs]);
     },
   };
 }
@@ -129,12 +127,6 @@ function readRotation(reply: RedisReply): Rotation {
     default:
       throw unreadable();
   }
-}
-
-/** TIME answers seconds and microseconds. */
-function readTime(reply: RedisReply): number {
-  if (!Array.isArray(reply)) throw unreadable();
-  return toNumber(reply[0]) * 1000 + Math.floor(toNumber(reply[1]) / 1000);
 }
 
 function toNumber(value: RedisReply | undefined): number {

@@ -19,6 +19,6 @@ export async function runOne(redis: Redis, command: RedisCommand): Promise<Exclu
 }
 
 /** The code that begins an error's text, e.g. `WRONGTYPE`. */
-export function errorCodeOf({ message }: RedisError): string {
+function errorCodeOf({ message }: RedisError): string {
   return /^[A-Z]{2,20}\b/.exec(message)?.[0] ?? "an error without a code";
 }

@@ -26,8 +26,8 @@ export function revocationCommand(token: {
 }
 
 /**
- * What the command's reply says. A value is the end of a revocation in milliseconds since the epoch, and the gateway's
- * clock decides; the key's own end of life only cleans up. Throws StoreUnavailable for a reply that is none: whoever
+ * What the command's reply says. A value is the end of a revocation in milliseconds since the epoch, by the store's clock
+ * as far as it is known (store-clock.ts); the key's own end of life only cleans up. Throws StoreUnavailable for a reply that is none: whoever
  * cannot read it must not take it for "not revoked".
  */
 export function readRevocation(reply: RedisReply | undefined, nowMs: number): boolean {

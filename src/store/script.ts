@@ -30,6 +30,6 @@ export async function runScript(
   return demandReply(second);
 }
 
-export function isNoScript(reply: RedisReply | undefined): boolean {
+export function isNoScript(reply: unknown): boolean {
   return reply instanceof RedisError && reply.message.startsWith("NOSCRIPT");
 }

@@ -23,6 +23,9 @@ export interface SessionScripts {
 /**
  * Arguments that all of them begin with: the key prefix, and the time or "" for the server's own. The server's is what
  * instances have in common, whatever their own clocks say, and it is right for a command that was under way for long.
+ *
+ * `keep` puts a session that has just been used where it belongs in time: its key's end, and its place in the index. (Here
+ * and not in the script, whose comments a Worker would carry.)
  */
 const COMMON = `
 local prefix = ARGV[1]
@@ -38,7 +41,6 @@ local function revoke(id, revokedForMs)
   redis.call('DEL', sessionKey(id))
   redis.call('SET', prefix .. 'revoked:sid:' .. id, text(now + revokedForMs), 'PX', text(revokedForMs))
 end
--- Puts a session that has just been used where it belongs in time: its key's end, and its place in the index.
 local function keep(id, user, ends, idleMs, revokedForMs)
   local idle = math.min(ends, now + idleMs)
   redis.call('HSET', sessionKey(id), 'idle', text(idle))

@@ -1,13 +1,13 @@
 import { type RedisReply, StoreUnavailable } from "./redis.ts";
 import { demandReply } from "./replies.ts";
 
-/** The time by which instances that share a store cut their windows, in milliseconds since the epoch. */
+/** The time by which instances that share a store cut their windows and end what is in it, in milliseconds since the epoch. */
 export interface StoreClock {
   readonly now: () => number;
   /** Whether the store should be asked for its time along with the next question. */
   readonly isDue: () => boolean;
   /** Takes the reply of TIME, and when, by the process's own clock, it was asked and answered. */
-  readonly learn: (reply: RedisReply, askedAtMs: number, answeredAtMs: number) => void;
+  readonly learn: (reply: RedisReply | undefined, askedAtMs: number, answeredAtMs: number) => void;
 }
 
 const LEARN_EVERY_MS = 10_000;
@@ -31,11 +31,15 @@ export function createStoreClock(now: () => number): StoreClock {
   };
 }
 
-/** TIME answers seconds and the microseconds of the current one. */
-function timeIn(reply: RedisReply): number {
+/** TIME answers seconds and the microseconds of the current one, as texts. */
+function timeIn(reply: RedisReply | undefined): number {
   const time = demandReply(reply);
-  const [seconds, microseconds] = Array.isArray(time) ? time.map(Number) : [];
-  const ms = (seconds ?? Number.NaN) * 1000 + (microseconds ?? Number.NaN) / 1000;
-  if (!Number.isFinite(ms)) throw new StoreUnavailable("the store's time is none");
-  return ms;
+  const [seconds, microseconds] = Array.isArray(time) && time.length === 2 ? time.map(toCount) : [];
+  if (seconds === undefined || microseconds === undefined) throw new StoreUnavailable("the store's time is none");
+  return seconds * 1000 + microseconds / 1000;
+}
+
+/** At most ten digits: some day in 2286. What looks further ahead would end every revocation at once. */
+function toCount(text: RedisReply): number | undefined {
+  return typeof text === "string" && /^\d{1,10}$/.test(text) ? Number(text) : undefined;
 }

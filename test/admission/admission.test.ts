@@ -83,7 +83,15 @@ function setUp() {
 function tokenOf(changes: Partial<TokenToAdmit> = {}): TokenToAdmit {
   const issuedAtSeconds = START_MS / 1000;
   const expiresAtSeconds = issuedAtSeconds + 86_400;
-  return { tokenId: "t-1", sessionId: "s-1", issuedAtSeconds, expiresAtSeconds, reads: false, ...changes };
+  return {
+    tokenId: "t-1",
+    sessionId: "s-1",
+    userId: "u-1",
+    issuedAtSeconds,
+    expiresAtSeconds,
+    reads: false,
+    ...changes,
+  };
 }
 
 describe("while the store answers", () => {
@@ -128,6 +136,18 @@ describe("limits without the store", () => {
 });
 
 describe("a token without the store (contract section 7)", () => {
+  test("of a user whose sessions ended here since it was issued is revoked; with the store it says (R-24)", async () => {
+    const { admit, sessions, take, advance } = setUp();
+    advance(2_000);
+    await sessions.revokeUser("u-1");
+    const token = tokenOf({ reads: true });
+    // An instance whose clock is behind may have issued it for the next sign-in.
+    expect((await admit({ charges: [], token })).token).toBe("good");
+    take(true);
+    expect((await admit({ charges: [], token })).token).toBe("revoked");
+    expect((await admit({ charges: [], token: { ...token, userId: "u-2" } })).token).toBe("good");
+  });
+
   const rows: readonly (readonly [because: string, ageMs: number, reads: boolean, standing: string])[] = [
     ["a new one reads", 0, true, "good"],
     ["an old one reads", 86_000_000, true, "good"],

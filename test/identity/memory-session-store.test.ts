@@ -4,7 +4,10 @@ import { SUITE_ACCESS_LIFETIME_SECONDS, sessionStoreSuite, TestClock } from "../
 
 const accessLifetimeSeconds = SUITE_ACCESS_LIFETIME_SECONDS;
 
-sessionStoreSuite("memory", ({ now }) => new MemorySessionStore({ now, accessLifetimeSeconds }));
+sessionStoreSuite("memory", ({ now }) => {
+  const store = new MemorySessionStore({ now, accessLifetimeSeconds });
+  return { store, isRevoked: (token) => store.isRevoked(token) };
+});
 
 function smallStore() {
   const clock = new TestClock();

@@ -1,10 +1,16 @@
-import { expect, test } from "vitest";
+import { beforeEach, expect, test, vi } from "vitest";
 import { guardRedis, STORE_BREAKER_OPTIONS } from "#src/store/guarded-redis.ts";
 import { type Redis, RedisError, type RedisReply, StoreUnavailable } from "#src/store/redis.ts";
 import { createGatewayMetrics } from "#src/telemetry/gateway-metrics.ts";
 import { createLogger } from "#src/telemetry/logger.ts";
 
 const { failureThreshold, openMs, maxOpenMs, probeMs } = STORE_BREAKER_OPTIONS;
+
+// No jitter.
+beforeEach(() => {
+  const random = vi.spyOn(Math, "random").mockReturnValue(0);
+  return () => random.mockRestore();
+});
 
 function setUp() {
   let nowMs = Date.UTC(2030, 0, 1);
@@ -20,7 +26,7 @@ function setUp() {
   };
   const now = () => nowMs;
   const logger = createLogger({ level: "info", write: (line) => lines.push(JSON.parse(line)), now });
-  const guarded = guardRedis({ redis, now, random: () => 0, metrics, logger });
+  const guarded = guardRedis({ redis, now, metrics, logger });
   const outcome = () =>
     guarded.run([["PING"]]).then(
       () => "ok",

@@ -3,9 +3,8 @@ import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import type { RateLimit } from "#src/admission/admission-store.ts";
 import { createTcpRedis, type TcpRedis } from "#src/node/tcp-redis.ts";
-import { CommandBatch } from "#src/store/command-batch.ts";
 import type { RedisCommand } from "#src/store/redis.ts";
-import { createRedisLimit, SLIDING_WINDOW } from "#src/store/redis-limit.ts";
+import { chargeInRedis, SLIDING_WINDOW } from "#src/store/redis-limit.ts";
 import { runOne } from "#src/store/replies.ts";
 import { createScript } from "#src/store/script.ts";
 import { describeWithRedis, type RedisServer, startRedisServer } from "../support/redis-server.ts";
@@ -64,15 +63,17 @@ describeWithRedis("our script and that of @upstash/ratelimit, which is its oracl
         async (quota, windowMs, waits) => {
           run += 1;
           const limit: RateLimit = { name: "test", quota, windowMs };
-          const [theirs, charge] = [upstash(limit), createRedisLimit(limit, ours)];
+          const theirs = upstash(limit);
           let nowMs = START_MS + run * 100_000;
           for (const wait of waits) {
             nowMs += wait;
             vi.setSystemTime(nowMs);
             const expected = await theirs(`subject-${run}`);
-            const standing = await charge(`subject-${run}`, new CommandBatch(redis), nowMs);
-            expect([standing.allowed, standing.remaining]).toEqual([expected.success, expected.remaining]);
-            expect(nowMs + standing.resetInMs).toBe(expected.reset);
+            const charges = [{ limit, subject: `subject-${run}` }];
+            const { bySource, read } = chargeInRedis(charges, ours, nowMs);
+            const [standing] = read(await runOne(redis, bySource));
+            expect([standing?.allowed, standing?.remaining]).toEqual([expected.success, expected.remaining]);
+            expect(nowMs + standing!.resetInMs).toBe(expected.reset);
           }
         },
       ),
@@ -84,7 +85,8 @@ describeWithRedis("our script and that of @upstash/ratelimit, which is its oracl
     vi.setSystemTime(START_MS);
     const limit: RateLimit = { name: "ttl", quota: 5, windowMs: 60_000 };
     await upstash(limit)("ttl");
-    await createRedisLimit(limit, await createScript(SLIDING_WINDOW))("ttl", new CommandBatch(redis), START_MS);
+    const script = await createScript(SLIDING_WINDOW);
+    await runOne(redis, chargeInRedis([{ limit, subject: "ttl" }], script, START_MS).bySource);
     const keys = (await runOne(redis, ["KEYS", "*ttl*"])) as string[];
     expect(keys.length).toBe(2);
     const ttls = await redis.run(keys.map((key): RedisCommand => ["PTTL", key]));

@@ -1,15 +1,14 @@
 import { afterAll, beforeAll, describe } from "vitest";
 import { createTcpRedis, type TcpRedis } from "#src/node/tcp-redis.ts";
-import { createRedisSessionStore } from "#src/store/redis-session-store.ts";
 import { createUpstashRedis } from "#src/store/upstash-redis.ts";
-import { SUITE_ACCESS_LIFETIME_SECONDS, sessionStoreSuite } from "../suites/session-store-suite.ts";
+import { sessionStoreSuite } from "../suites/session-store-suite.ts";
 import { describeWithRedis, type RedisServer, startRedisServer } from "../support/redis-server.ts";
+import { openRedisSessions } from "../support/redis-sessions.ts";
 import { untilReady } from "../support/until-ready.ts";
 import { startUpstashShim, type UpstashShim } from "../support/upstash-shim.ts";
 
 /** Machines are slow at times, and this is not about time. */
 const timeoutMs = 10_000;
-const accessLifetimeSeconds = SUITE_ACCESS_LIFETIME_SECONDS;
 
 describeWithRedis("sessions in a real Redis", () => {
   let server: RedisServer;
@@ -26,9 +25,7 @@ describeWithRedis("sessions in a real Redis", () => {
     });
     afterAll(() => redis.close());
 
-    sessionStoreSuite("redis", ({ now }) =>
-      createRedisSessionStore({ redis, now, accessLifetimeSeconds, clock: "own" }),
-    );
+    sessionStoreSuite("redis", ({ now }) => openRedisSessions(redis, now));
   });
 
   describe("over Upstash's REST", () => {
@@ -39,12 +36,7 @@ describeWithRedis("sessions in a real Redis", () => {
     afterAll(() => shim.stop());
 
     sessionStoreSuite("upstash", ({ now }) =>
-      createRedisSessionStore({
-        redis: createUpstashRedis({ url: shim.url, token: shim.token, fetch, timeoutMs }),
-        now,
-        accessLifetimeSeconds,
-        clock: "own",
-      }),
+      openRedisSessions(createUpstashRedis({ url: shim.url, token: shim.token, fetch, timeoutMs }), now),
     );
   });
 });

@@ -3,7 +3,9 @@ import { MAX_SESSIONS_PER_USER, type SessionStore } from "#src/identity/session-
 import { createTcpRedis, type TcpRedis } from "#src/node/tcp-redis.ts";
 import { KEY_PREFIX } from "#src/store/key-prefix.ts";
 import { type Redis, type RedisCommand, RedisError, type RedisReply, StoreUnavailable } from "#src/store/redis.ts";
+import { RedisAdmissionStore } from "#src/store/redis-admission-store.ts";
 import { createRedisSessionStore } from "#src/store/redis-session-store.ts";
+import { createStoreClock } from "#src/store/store-clock.ts";
 import { SUITE_ACCESS_LIFETIME_SECONDS as accessLifetimeSeconds } from "../suites/session-store-suite.ts";
 import { describeWithRedis, type RedisServer, startRedisServer } from "../support/redis-server.ts";
 import { untilReady } from "../support/until-ready.ts";
@@ -22,7 +24,6 @@ const OPERATIONS: readonly [name: string, run: (store: SessionStore, sessionId: 
   ["revokeSession", (store, sessionId) => store.revokeSession(sessionId)],
   ["revokeUser", (store) => store.revokeUser("u")],
   ["revokeToken", (store) => store.revokeToken("t", Math.floor(Date.now() / 1000) + 60)],
-  ["isRevoked", (store, sessionId) => store.isRevoked({ tokenId: "t", sessionId })],
 ];
 
 describeWithRedis("sessions by Redis' own clock", () => {
@@ -100,6 +101,24 @@ describeWithRedis("sessions by Redis' own clock", () => {
     }
   });
 
+  test.each([-90_000, 90_000])(
+    "a token stays revoked as long as it lives, by a clock that is %i ms off (R-24)",
+    async (skewMs) => {
+      const now = () => Date.now() + skewMs;
+      const clock = createStoreClock(now);
+      const hashSubject = async (subject: string) => subject;
+      const admission = new RedisAdmissionStore({ redis, now, hashSubject, clock });
+      // As every request does.
+      await admission.ask({ charges: [{ limit: { name: "user", quota: 9, windowMs: 60_000 }, subject: "u" }] });
+      const store = await createRedisSessionStore({ redis, now, accessLifetimeSeconds, clock });
+      await store.revokeToken("t", Math.floor(now() / 1000) + 60);
+      const { revoked } = await admission.ask({ charges: [], token: { tokenId: "t", sessionId: undefined } });
+      expect(revoked).toBe(true);
+      const [endsAtMs] = await redis.run([["GET", `${KEY_PREFIX}revoked:jti:t`]]);
+      expect(Number(endsAtMs) - Date.now()).toBeLessThanOrEqual(60_000 + 90_000);
+    },
+  );
+
   test("a rotation that Redis runs long after it was given up does nothing: the client's next try is its first", async () => {
     // TIME says what it was long ago, as if the rotation had been under way since.
     const late: Redis = {
@@ -153,12 +172,6 @@ describeWithRedis("sessions by Redis' own clock", () => {
     const rotation = await store.rotate(sessionId, 1).catch((error: unknown) => error);
     if (!(rotation instanceof StoreUnavailable)) expect(rotation).toEqual({ kind: "unknown" });
   });
-
-  test("a revocation of another type is no answer", async () => {
-    const store = await storeOn(redis);
-    await redis.run([["SET", `${KEY_PREFIX}revoked:sid:s`, "canary"]]);
-    await expect(store.isRevoked({ tokenId: "t", sessionId: "s" })).rejects.toThrow(StoreUnavailable);
-  });
 });
 
 describe("a store that answers nonsense is unavailable, whatever is asked of it", () => {
@@ -175,7 +188,7 @@ describe("a store that answers nonsense is unavailable, whatever is asked of it"
     [["rotated"], "2"],
     ["rotated", "canary"],
   ];
-  const questions = OPERATIONS.filter(([name]) => ["find", "rotate", "isRevoked"].includes(name));
+  const questions = OPERATIONS.filter(([name]) => ["find", "rotate"].includes(name));
   test.each(questions)("%s", async (_name, run) => {
     for (const nonsense of NONSENSE) {
       const redis: Redis = { run: async (commands) => commands.map(() => nonsense as RedisReply) };
@@ -184,7 +197,7 @@ describe("a store that answers nonsense is unavailable, whatever is asked of it"
     }
   });
 
-  const changes = OPERATIONS.filter(([name]) => !["find", "rotate", "isRevoked"].includes(name));
+  const changes = OPERATIONS.filter(([name]) => !["find", "rotate"].includes(name));
   test.each(changes)("%s, where Redis refuses it", async (_name, run) => {
     const redis: Redis = { run: async (commands) => commands.map(() => new RedisError("OOM command not allowed")) };
     const store = await createRedisSessionStore({ redis, now: Date.now, accessLifetimeSeconds });

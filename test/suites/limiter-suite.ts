@@ -73,6 +73,24 @@ export function limiterSuite(open: OpenLimiter): void {
     expect((await charge(limitOf(2))).allowed).toBe(false);
   });
 
+  test("what one limit refuses uses nothing up of those behind it, and all of those before it", async () => {
+    const [before, strict, behind] = [limitOf(9, { name: "before" }), limitOf(1), limitOf(5, { name: "behind" })];
+    const charges = [before, strict, behind].map((limit) => ({ limit, subject }));
+    const remaining: unknown[] = [];
+    for (let index = 0; index < 4; index++) {
+      const { standings } = await limiter.store.ask({ charges });
+      remaining.push(standings?.map((standing) => (standing.allowed ? standing.remaining : "over")));
+    }
+    expect(remaining).toEqual([
+      [8, 0, 4],
+      // As if it had counted.
+      [7, "over", 3],
+      [6, "over", 3],
+      [5, "over", 3],
+    ]);
+    expect((await charge(behind)).remaining).toBe(3);
+  });
+
   test("a question with many charges is answered in their order, each by itself", async () => {
     const strict = limitOf(1, { name: "strict" });
     await charge(strict);

@@ -202,6 +202,15 @@ export function limitsSuite(target: () => LimitsTarget): void {
       expect(body["violated-policies"]).toEqual(["sign-in"]);
     });
 
+    test("from an address that is beyond its limit locks nobody out, however long it goes on (promise 8)", async () => {
+      const address = newAddress();
+      const { email, password } = await register(target().url, "CLIENT");
+      const guess = (at: string) => ask("POST /api/v1/auth/login", address, login(at, "Wrong-horse-1"));
+      await times(SIGN_INS_PER_ADDRESS, (index) => guess(`nobody-${index}-${address}@devmatch.example`));
+      expect(await times(PER_ACCOUNT + 1, () => guess(email))).toEqual(Array(PER_ACCOUNT + 1).fill(429));
+      expect((await ask("POST /api/v1/auth/login", newAddress(), login(email, password))).status).toBe(200);
+    });
+
     test("says the same of an account that exists and of one that does not (J-27)", async () => {
       const { email } = await register(target().url, "CLIENT");
       const answers: { readonly guessed: string; readonly status: number; readonly shown: unknown }[] = [];

@@ -4,6 +4,7 @@ import { RedisAdmissionStore } from "../../src/store/redis-admission-store.ts";
 import { revokedTokenKey } from "../../src/store/revocations.ts";
 import { createUpstashRedis } from "../../src/store/upstash-redis.ts";
 import { limiterSuite } from "../suites/limiter-suite.ts";
+import { clockOf } from "../support/clock-of.ts";
 
 const upstash = inject("upstash");
 
@@ -14,7 +15,7 @@ describe.runIf(upstash !== undefined)("limits in a real Redis, from workerd", ()
     // Machines are slow at times, and this is not about time.
     const redis = createUpstashRedis({ url, token, timeoutMs: 10_000, fetch: (input, init) => fetch(input, init) });
     const hashSubject = await createHashSubject("kX7-fake-but-random-looking-bytes-0f9a2c");
-    const clock = { now, isDue: () => false, learn: () => {} };
+    const clock = clockOf(now);
     return {
       store: new RedisAdmissionStore({ redis, now, hashSubject, clock }),
       async revoke(tokenId, expiresAtSeconds) {

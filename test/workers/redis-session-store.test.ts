@@ -1,10 +1,7 @@
 import { describe, expect, inject, test } from "vitest";
-import { createRedisSessionStore } from "../../src/store/redis-session-store.ts";
 import { createUpstashRedis } from "../../src/store/upstash-redis.ts";
-import {
-  SUITE_ACCESS_LIFETIME_SECONDS as accessLifetimeSeconds,
-  sessionStoreSuite,
-} from "../suites/session-store-suite.ts";
+import { sessionStoreSuite } from "../suites/session-store-suite.ts";
+import { openRedisSessions } from "../support/redis-sessions.ts";
 
 const upstash = inject("upstash");
 const open = (url: string, token: string, timeoutMs: number) =>
@@ -13,10 +10,8 @@ const open = (url: string, token: string, timeoutMs: number) =>
 describe.runIf(upstash !== undefined)("sessions in a real Redis, from workerd", () => {
   const { url = "", token = "" } = upstash ?? {};
 
-  sessionStoreSuite("upstash", ({ now }) =>
-    // Machines are slow at times, and this is not about time.
-    createRedisSessionStore({ redis: open(url, token, 10_000), now, accessLifetimeSeconds, clock: "own" }),
-  );
+  // Machines are slow at times, and this is not about time.
+  sessionStoreSuite("upstash", ({ now }) => openRedisSessions(open(url, token, 10_000), now));
 
   test("text survives whatever its characters are", async () => {
     const redis = open(url, token, 10_000);

@@ -45,7 +45,7 @@ export function loadBridgeConfig(env: Environment): BridgeConfig {
     upstreamTimeoutMs: wholeUnits(read.duration("UPSTREAM_TIMEOUT", 30, "seconds", 600) * 1000),
     maxInFlight: read.wholeNumber("BRIDGE_MAX_IN_FLIGHT", 1000, 1, 1_000_000),
     logLevel: read.oneOf("LOG_LEVEL", ["debug", "info", "warn", "error"], "info"),
-    metricsToken: read.optionalText("METRICS_TOKEN"),
+    metricsToken: read.bearerToken("METRICS_TOKEN"),
     shutdownGraceMs: wholeUnits(read.duration("SHUTDOWN_GRACE", 25, "seconds", 600, { zero: true }) * 1000),
   };
   read.finish();

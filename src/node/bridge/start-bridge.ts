@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Lifecycle } from "../../ports.ts";
 import { createLogger } from "../../telemetry/logger.ts";
-import { HTTP1_LIMITS } from "../net/http-limits.ts";
+import { HTTP1_LIMITS, MAX_CONNECTIONS } from "../net/http-limits.ts";
 import { listen } from "../net/listen.ts";
 import { createSharedPort, type SharedPort } from "../net/shared-port.ts";
 import { openLog } from "../open-log.ts";
@@ -37,6 +37,7 @@ export async function startBridge({ env, writeLog = openLog() }: StartOptions): 
     http1: HTTP1_LIMITS,
     http2: HTTP2_LIMITS,
     idleTimeoutMs: HTTP1_LIMITS.keepAliveTimeout,
+    maxConnections: MAX_CONNECTIONS,
   });
   const sockets = socketsOf(port);
   const url = await listen(port.server, config, "BRIDGE_HOST, BRIDGE_PORT").catch((error: unknown) => {

@@ -11,7 +11,7 @@ export const HTTP1_LIMITS = {
 } as const;
 
 /** More than a balancer or a few thousand clients need; each costs some 20 KB, so this is 200 MB at the worst. */
-const MAX_CONNECTIONS = 10_000;
+export const MAX_CONNECTIONS = 10_000;
 /** A connection that never ends would never come to another instance. */
 const MAX_REQUESTS_PER_CONNECTION = 10_000;
 

@@ -14,6 +14,8 @@ export interface SharedPortOptions {
   http2?: Http2Options;
   /** An HTTP/2 connection on which nothing has moved for so long takes no more requests, and goes. Default: never. */
   idleTimeoutMs?: number;
+  /** What is beyond is closed at once. Default: as many as there are. */
+  maxConnections?: number;
 }
 
 /** A server for two protocols. */
@@ -56,6 +58,7 @@ export function createSharedPort(listener: RequestListener, options: SharedPortO
       if (protocol === "http/1.1") http1.emit("connection", socket);
     });
   });
+  if (options.maxConnections !== undefined) server.maxConnections = options.maxConnections;
   // An HTTP/1.1 server watches over its time limits from when it listens, which this one never does by itself.
   server.on("listening", () => http1.emit("listening"));
 

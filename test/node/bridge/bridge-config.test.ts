@@ -35,6 +35,7 @@ test("everything that is wrong is said at once, and no value is", () => {
     BRIDGE_MAX_IN_FLIGHT: "many",
     TASK_SERVICE_URL: "ftp://wrong",
     UPSTREAM_TIMEOUT: "-1",
+    METRICS_TOKEN: "scrape me",
   };
   const load = () => loadBridgeConfig(wrong);
   expect(load).toThrow(ConfigError);
