@@ -31,7 +31,7 @@ import { httpBindings } from "./rest/http-rules.ts";
 import { unmatchedRpcResponse } from "./rpc/error-response.ts";
 import { createRpcEndpoints, type RpcEndpoint } from "./rpc/rpc-endpoint.ts";
 import { createAuthService } from "./services/auth.ts";
-import { endStreamsOn } from "./services/end-streams.ts";
+import { boundStreams } from "./services/bound-streams.ts";
 import { createMatchingService } from "./services/matching.ts";
 import { createTasksService } from "./services/tasks.ts";
 import { createUsersService } from "./services/users.ts";
@@ -76,7 +76,7 @@ export async function createGateway(config: Config, ports: Ports): Promise<Gatew
     .set(UsersService, createUsersService(platform, keepAlive))
     .set(TasksService, createTasksService(platform))
     .set(MatchingService, createMatchingService(platform));
-  const implementations = endStreamsOn(stopping, services);
+  const implementations = boundStreams(services, { stopping, now });
 
   const { logger, metrics, errorReporter, exposition } = telemetry;
   const cors = createCors(config.corsOrigins);

@@ -30,6 +30,9 @@ export function callSettingsOf(method: DescMethod): CallSettings {
   if (policy.timeoutMs > MAX_TIMEOUT_MS) {
     throw new PolicyError(method, `has timeout_ms ${policy.timeoutMs}, more than ${MAX_TIMEOUT_MS}`);
   }
+  if (policy.timeoutMs > 0 && method.methodKind !== "unary") {
+    throw new PolicyError(method, "has timeout_ms, and is a stream");
+  }
   const timeoutMs = policy.timeoutMs === 0 ? DEFAULT_TIMEOUT_MS : policy.timeoutMs;
   return {
     timeoutMs,
@@ -42,8 +45,8 @@ export function callSettingsOf(method: DescMethod): CallSettings {
 
 function hedgeAfterMsOf(method: DescMethod, hedgeAfterMs: number, timeoutMs: number): number | undefined {
   if (hedgeAfterMs === 0) return undefined;
-  if (method.idempotency !== IdempotencyLevel.NO_SIDE_EFFECTS) {
-    throw new PolicyError(method, "has hedge_after_ms, and may have side effects");
+  if (method.idempotency !== IdempotencyLevel.NO_SIDE_EFFECTS || method.methodKind !== "unary") {
+    throw new PolicyError(method, "has hedge_after_ms, and is no unary rpc with NO_SIDE_EFFECTS");
   }
   if (hedgeAfterMs >= timeoutMs) {
     throw new PolicyError(method, `has hedge_after_ms ${hedgeAfterMs}, not less than its timeout of ${timeoutMs}`);

@@ -3,6 +3,7 @@ import {
   Access,
   type DataRule,
   DataRuleSchema,
+  type Events,
   type Page,
   RateClass,
   RateClassSchema,
@@ -28,6 +29,8 @@ export interface RpcPolicy {
   readonly partial: boolean;
   readonly page: Page | undefined;
   readonly noStore: boolean;
+  /** Set exactly for streams of what happens as it happens. */
+  readonly events: Events | undefined;
 }
 
 /** The request field, by its proto name, that tells one account from another, and what stands in it. */
@@ -45,7 +48,7 @@ const SUCCESS_STATUSES: readonly number[] = [200, 201, 202, 204];
 export function policyOf(method: DescMethod): RpcPolicy {
   if (!hasOption(method, rpc)) throw new PolicyError(method, "has no policy: say who may call it");
   const policy = getOption(method, rpc);
-  const { access, roles, selfField, page } = policy;
+  const { access, roles, selfField, page, events } = policy;
   if (access !== Access.ANYONE && access !== Access.SIGNED_IN) {
     throw new PolicyError(method, "has a policy without access");
   }
@@ -78,6 +81,13 @@ export function policyOf(method: DescMethod): RpcPolicy {
     requireField(method, "page.total_field", page.totalField, "output");
     if (page.defaultLimit === 0) throw new PolicyError(method, "has a page without default_limit");
   }
+  if (events !== undefined) {
+    if (method.methodKind !== "server_streaming") throw new PolicyError(method, "has events, and is no server stream");
+    if (access === Access.ANYONE)
+      throw new PolicyError(method, "has events for anyone, whose streams nobody can count");
+    requireString(method, "events.id_field", events.idField, "output");
+    requireString(method, "events.after_field", events.afterField, "input");
+  }
   return {
     access,
     roles,
@@ -89,6 +99,7 @@ export function policyOf(method: DescMethod): RpcPolicy {
     partial: policy.partial,
     page,
     noStore: policy.noStore,
+    events,
   };
 }
 
@@ -96,11 +107,7 @@ function rateSubjectOf(method: DescMethod, subject: RateSubject | undefined): Ra
   const chosen = subject?.field;
   if (chosen?.case === undefined) return undefined;
   const option = `rate_subject.${chosen.case === "email" ? "email" : "refresh_token"}`;
-  requireField(method, option, chosen.value, "input");
-  const field = method.input.fields.find(({ name }) => name === chosen.value);
-  if (field?.fieldKind !== "scalar" || field.scalar !== ScalarType.STRING) {
-    throw new PolicyError(method, `names ${option} "${chosen.value}", which is no string`);
-  }
+  requireString(method, option, chosen.value, "input");
   return { kind: chosen.case, field: chosen.value };
 }
 
@@ -113,6 +120,13 @@ function requireField(method: DescMethod, option: string, name: string, side: "i
   const message = method[side];
   if (message.fields.some((field) => field.name === name)) return;
   throw new PolicyError(method, `names ${option} "${name}", which is no field of ${message.typeName}`);
+}
+
+function requireString(method: DescMethod, option: string, name: string, side: "input" | "output"): void {
+  requireField(method, option, name, side);
+  const field = method[side].fields.find((each) => each.name === name);
+  if (field?.fieldKind === "scalar" && field.scalar === ScalarType.STRING) return;
+  throw new PolicyError(method, `names ${option} "${name}", which is no string`);
 }
 
 /** The full name of an rpc, e.g. `gateway.v1.TasksService.GetTask`. */

@@ -29,6 +29,8 @@ export interface BindInput {
   readonly body: Uint8Array | undefined;
   /** The content type of the body, for google.api.HttpBody. That it is JSON otherwise has been seen to. */
   readonly contentType: string | undefined;
+  /** The header Last-Event-ID, for a stream of events. */
+  readonly lastEventId?: string | undefined;
 }
 
 /** The request message as far as it could be filled, and what was wrong. */
@@ -51,6 +53,7 @@ export function compileBinder(binding: HttpBinding): (input: BindInput) => Bound
   const partial = partialOf(binding);
   const finishMask = partial && completeMask(partial, pathHeld);
   const naming = bodyNaming(binding);
+  const afterField = rpc.input.fields.find(({ name }) => name === binding.policy.events?.afterField);
 
   return (input) => {
     const message = create(rpc.input) as AnyMessage;
@@ -59,6 +62,7 @@ export function compileBinder(binding: HttpBinding): (input: BindInput) => Bound
     bindPath(message, input.pathValues, violations);
     const json = bindBody(message, input, violations);
     bindQuery(message, input.query, violations);
+    if (input.lastEventId !== undefined && afterField !== undefined) message[afterField.localName] = input.lastEventId;
     finishMask?.(message, json, violations);
     return { message, findings: violations.findings };
   };

@@ -64,7 +64,8 @@ export function createEndpoint(binding: HttpBinding, implementations: Implementa
 
     read({ request, captured, body }) {
       const contentType = request.headers.get("content-type") ?? undefined;
-      return read({ pathValues: captured, query: queryOf(request.url), body, contentType });
+      const lastEventId = policy.events && (request.headers.get("last-event-id") ?? undefined);
+      return read({ pathValues: captured, query: queryOf(request.url), body, contentType, lastEventId });
     },
 
     async answer({ request, path, message, context, lateProblem }) {
@@ -89,7 +90,7 @@ export function createEndpoint(binding: HttpBinding, implementations: Implementa
         accept: request.headers.get("accept"),
         problemOf: lateProblem,
         responseHeader: handlerContext.responseHeader,
-        onCancel: () => handlerContext.abort(),
+        onEnd: () => handlerContext.abort(),
       });
       // Hono answers HEAD by dropping the body, which would leave the rpc waiting for a reader.
       if (request.method === "HEAD") await response.body?.cancel();

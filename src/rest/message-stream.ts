@@ -1,3 +1,5 @@
+import { settledWithin } from "../contract/stream-life.ts";
+
 /** How messages become bytes. */
 export interface MessageEncoder<T> {
   /** A message after the first one. */
@@ -6,37 +8,61 @@ export interface MessageEncoder<T> {
   end(): Uint8Array;
   /** The last frame after an error; undefined where bytes cannot say it, and the answer is cut off instead. */
   failure(problem: object): Uint8Array | undefined;
+  /** What is sent while there is nothing to say; not for every format. */
+  readonly heartbeat?: Uint8Array;
 }
 
 /** Who hears of what happens to a stream. */
 export interface StreamEvents {
   /** Called at most once, for an error after the first message: the place to log it, nobody else hears of it. */
   problemOf(error: unknown): { readonly body: object };
-  /** Called when the client goes away: abort the rpc's signal here, so that a silent upstream is let go at once. */
-  onCancel?(): void;
+  /** Called when nobody reads any more, or all is said: abort the rpc's signal here, so that a silent upstream is let go. */
+  onEnd?(): void;
 }
+
+/** A stream's messages, of which the first may have been asked for already. */
+export interface BegunMessages<T> {
+  readonly iterator: AsyncIterator<T>;
+  readonly asked?: Promise<IteratorResult<T>> | undefined;
+}
+
+/** Proxies give up on what is silent for a minute or half of one. */
+export const HEARTBEAT_MS = 15_000;
 
 /**
  * A body that asks for a message when its reader asks for bytes: nothing is read ahead, so a slow client slows the
- * upstream down. When the client goes away, `onCancel` is called and the iterator returned; its end is not waited for,
+ * upstream down. When the client goes away, `onEnd` is called and the iterator returned; its end is not waited for,
  * since an async generator that awaits its own upstream comes to its end only when that one speaks or is aborted.
  */
 export function streamMessages<T>(
-  iterator: AsyncIterator<T>,
+  { iterator, asked: askedBefore }: BegunMessages<T>,
   firstChunk: Uint8Array,
   encoder: MessageEncoder<T>,
   events: StreamEvents,
 ): ReadableStream<Uint8Array> {
+  const { heartbeat } = encoder;
   let chunk = firstChunk;
+  let asked = askedBefore;
   let cancelled = false;
 
   const pull = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
+    const finish = (bytes: Uint8Array) => {
+      if (bytes.length > 0) controller.enqueue(bytes);
+      controller.close();
+      events.onEnd?.();
+    };
     try {
       // A pull that brings no bytes would not be repeated.
       while (chunk.length === 0) {
-        const result = await iterator.next();
+        asked ??= iterator.next();
+        const result = heartbeat === undefined ? await asked : await settledWithin(HEARTBEAT_MS, asked);
         if (cancelled) return;
-        if (result.done) return finish(controller, encoder.end());
+        if (result === undefined) {
+          controller.enqueue(heartbeat!);
+          return;
+        }
+        asked = undefined;
+        if (result.done) return finish(encoder.end());
         chunk = encoder.next(result.value);
       }
       controller.enqueue(chunk);
@@ -46,14 +72,15 @@ export function streamMessages<T>(
       release(iterator);
       const failure = encoder.failure(events.problemOf(error).body);
       // A server may print this error to the client (node-server does), so it says nothing of the real one.
-      if (failure === undefined) controller.error(new Error("The answer broke off."));
-      else finish(controller, failure);
+      if (failure !== undefined) return finish(failure);
+      controller.error(new Error("The answer broke off."));
+      events.onEnd?.();
     }
   };
 
   const cancel = (): void => {
     cancelled = true;
-    events.onCancel?.();
+    events.onEnd?.();
     release(iterator);
   };
 
@@ -66,8 +93,3 @@ export function release(iterator: AsyncIterator<unknown>): void {
 }
 
 const NOTHING = new Uint8Array();
-
-function finish(controller: ReadableStreamDefaultController<Uint8Array>, bytes: Uint8Array): void {
-  if (bytes.length > 0) controller.enqueue(bytes);
-  controller.close();
-}

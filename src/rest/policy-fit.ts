@@ -1,7 +1,7 @@
 import { type DescField, type DescMessage, type DescMethod, ScalarType } from "@bufbuild/protobuf";
 import { FieldMaskSchema } from "@bufbuild/protobuf/wkt";
 import type { RpcPolicy } from "../contract/policy.ts";
-import type { Page } from "../gen/policy/v1/policy_pb.ts";
+import type { Events, Page } from "../gen/policy/v1/policy_pb.ts";
 import type { Report } from "./contract-error.ts";
 import type { HttpBinding } from "./http-binding.ts";
 
@@ -16,6 +16,7 @@ export function checkPolicyFits(rpc: DescMethod, policy: RpcPolicy, rules: reado
     if (policy.selfField !== undefined) checkSelfField(rule, policy.selfField, reportRule);
     if (policy.partial) checkPartial(rule, reportRule);
     if (policy.page !== undefined) checkPageFromQuery(rule, policy.page, reportRule);
+    if (policy.events !== undefined) checkEvents(rule, policy.events, reportRule);
   }
 }
 
@@ -66,6 +67,12 @@ function checkPageFromQuery(rule: Rule, page: Page, report: Report): void {
     if (!comesFromQuery(rule, name))
       report(`the page's "${name}" does not come from the query, so no Link can name it`);
   }
+}
+
+/** Who listens for events makes a GET (the HTML standard's EventSource); Last-Event-ID overrides the query, and nothing else. */
+function checkEvents(rule: Rule, { afterField }: Events, report: Report): void {
+  if (rule.method !== "GET") report("has events, which are for GET");
+  if (!comesFromQuery(rule, afterField)) report(`events.after_field "${afterField}" does not come from the query`);
 }
 
 function comesFromQuery(rule: Rule, name: string): boolean {

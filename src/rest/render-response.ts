@@ -1,6 +1,7 @@
 import type { Message } from "@bufbuild/protobuf";
 import type { HttpBinding } from "./http-binding.ts";
 import { compilePageHeaders, type RequestUrl } from "./page-headers.ts";
+import { compileEventRenderer } from "./render-events.ts";
 import { compileStreamRenderer, type StreamOptions } from "./render-stream.ts";
 import type { RenderedAnswer } from "./rendered-answer.ts";
 import { compileResponseBody } from "./response-body.ts";
@@ -14,7 +15,7 @@ export interface Renderer {
    */
   unary(message: Message, url: RequestUrl, responseHeader?: Headers): RenderedAnswer;
   /**
-   * The answer of a server-streaming rpc, in the format that `accept` asks for. Settles with the first message, the
+   * The answer of a server-streaming rpc, in the format that `accept` asks for; events are server-sent events. Settles with the first message, the
    * end, or an error: a stream that fails before its first message rejects with that error, so that its caller can
    * answer the real status and a problem body. A later error is told in the last frame.
    */
@@ -31,7 +32,8 @@ export function compileRenderer(binding: HttpBinding): Renderer {
   const pageHeaders = policy.page === undefined ? undefined : compilePageHeaders(rpc, policy.page);
 
   return {
-    stream: compileStreamRenderer({ body, status, caching }),
+    stream:
+      policy.events === undefined ? compileStreamRenderer({ body, status, caching }) : compileEventRenderer(binding),
     unary(message, url, responseHeader) {
       const page = pageHeaders?.(message, url);
       if (status === NO_CONTENT) {

@@ -27,7 +27,8 @@ export function compileStreamRenderer({ body, status, caching }: StreamDefaults)
     const first = result.done ? undefined : (result.value as Message);
     const start = startOrRelease(iterator, () => startStream(body, first, options.accept));
     const headers = headersWith({ ...caching, ...start.headers }, options.responseHeader);
-    const content = first === undefined ? start.chunk : streamMessages(iterator, start.chunk, start.encoder, options);
+    const content =
+      first === undefined ? start.chunk : streamMessages({ iterator }, start.chunk, start.encoder, options);
     // The runtimes' types do not agree on what buffer TextEncoder gives its bytes.
     return new Response(content as BodyInit, { status, headers });
   };

@@ -5,6 +5,7 @@ import { LazyHandlerContext } from "../contract/handler-context.ts";
 import { type ImplementationCall, type Implementations, implementationOf } from "../contract/implementations.ts";
 import { policyOf, type RpcPolicy, rpcName } from "../contract/policy.ts";
 import { compileValidator } from "../contract/request-rules.ts";
+import { SILENT_HEAD_MS, settledWithin } from "../contract/stream-life.ts";
 import { GatewayError, toGatewayError, validationError } from "../errors.ts";
 import { withClientDeadline } from "./client-deadline.ts";
 import { toConnectError } from "./connect-error.ts";
@@ -109,7 +110,8 @@ export function createRpcEndpoint(
       const values = createContextValues().set(requestContextKey, bounded);
       const remainingMs = () => Math.max(0, bounded.deadlineAtMs - now());
       const handlerContext = new LazyHandlerContext({ protocolName, method: rpc, request, values, remainingMs });
-      const answering: Answering = { rpc, wire, call, message, context: handlerContext, lateProblem };
+      const mayBeSilent = policy.events !== undefined;
+      const answering: Answering = { rpc, mayBeSilent, wire, call, message, context: handlerContext, lateProblem };
       const response = isUnary ? await answerOne(answering) : await answerStream(answering);
       response.headers.set("Content-Type", contentTypeOf(wire));
       const cacheControl = policy.noStore ? "no-store" : cacheControlOf(request);
@@ -151,6 +153,8 @@ function textOf(message: Message, localName: string | undefined): string | undef
 
 interface Answering {
   readonly rpc: DescMethod;
+  /** A stream that has nothing to say at first is no reason to keep its reader waiting for a head. */
+  readonly mayBeSilent: boolean;
   readonly wire: Wire;
   readonly call: ImplementationCall;
   readonly message: Message;
@@ -182,10 +186,14 @@ function join(first: Bytes, second: Bytes): Bytes {
 
 /** Nothing is read ahead but the first message, so that a stream that cannot begin is refused like any call. */
 async function answerStream(answering: Answering): Promise<Response> {
-  const { context } = answering;
-  const frames = framesOf(answering);
+  const { context, mayBeSilent } = answering;
+  let headIsOut = false;
+  const frames = framesOf(answering, () => headIsOut);
   let next: Promise<IteratorResult<Bytes>> | undefined = frames.next();
-  await next;
+  // It is read, or its failure told, when the body is.
+  next.catch(() => {});
+  await (mayBeSilent ? settledWithin(SILENT_HEAD_MS, next) : next);
+  headIsOut = true;
   const body = new ReadableStream<Bytes>(
     {
       async pull(controller) {
@@ -206,18 +214,15 @@ async function answerStream(answering: Answering): Promise<Response> {
   return new Response(body, { headers: new Headers(context.setHeaders) });
 }
 
-async function* framesOf(answering: Answering): AsyncGenerator<Bytes, undefined> {
+async function* framesOf(answering: Answering, headIsOut: () => boolean): AsyncGenerator<Bytes, undefined> {
   const { rpc, wire, call, message, context, lateProblem } = answering;
-  let begun = false;
   let failure: GatewayError | undefined;
   try {
     for await (const each of call(message, context) as AsyncIterable<MessageInit>) {
-      const frame = messageFrame(writeMessage(rpc, create(rpc.output, each), wire));
-      begun = true;
-      yield frame;
+      yield messageFrame(writeMessage(rpc, create(rpc.output, each), wire));
     }
   } catch (thrown) {
-    if (!begun) throw thrown;
+    if (!headIsOut()) throw thrown;
     // Where the reader has gone, nothing broke off but what it wanted to.
     if (!context.signal.aborted) lateProblem(thrown);
     failure = toGatewayError(thrown);

@@ -52,6 +52,30 @@ export function taskScope(
   }
 }
 
+/** Whose proposals somebody sees. */
+export interface ProposalScope {
+  /** The developer; empty: every one. */
+  readonly userId: string;
+  /** Empty: all tasks. */
+  readonly taskId: string;
+}
+
+/**
+ * DATA_RULE_PROPOSAL_READER: what a list or a stream of proposals must be narrowed to. A DEVELOPER gets its own, whatever
+ * the task; a CLIENT those for a task of its own, which it must name; ADMIN what it asks for. Throws ACCESS_DENIED.
+ */
+export async function proposalScope(
+  caller: Caller,
+  taskId: string,
+  fetchTask: (taskId: string) => Promise<Task>,
+): Promise<ProposalScope> {
+  if (caller.role === Role.ADMIN) return { userId: "", taskId };
+  if (caller.role === Role.DEVELOPER) return { userId: caller.userId, taskId };
+  if (taskId === "") throw new GatewayError("ACCESS_DENIED", "Name a task of yours in task_id.");
+  demandTaskOwner(caller, await fetchTask(taskId));
+  return { userId: "", taskId };
+}
+
 function owns(caller: Caller, task: Task): boolean {
   return isCaller(caller, task.clientId);
 }

@@ -4,10 +4,10 @@ import type { MatchingService } from "../gen/gateway/v1/matching_pb.ts";
 import type { CandidateScore } from "../gen/platform/matching/v1/matching_pb.ts";
 import type { Platform } from "../upstream/platform.ts";
 import { demandTaskOwner } from "./access.ts";
+import { createProposalCalls } from "./proposals.ts";
+import { DEFAULT_CANDIDATES, DEFAULT_STRATEGY } from "./scoring-defaults.ts";
 import { fetchTask } from "./tasks.ts";
 
-const DEFAULT_LIMIT = 10;
-const DEFAULT_STRATEGY = "balanced";
 /** How many online developers are scored at most. */
 const MAX_CANDIDATES = 100;
 
@@ -21,10 +21,12 @@ interface ScoringInput {
   readonly description: string;
 }
 
-/** Routes 17 to 20. */
+/** Routes 17 to 25: who fits a task is here, what becomes of it in proposals.ts. */
 export function createMatchingService(platform: Platform): ServiceImpl<typeof MatchingService> {
   return {
-    async scoreCandidates({ limit = DEFAULT_LIMIT, strategy = DEFAULT_STRATEGY, ...values }, context) {
+    ...createProposalCalls(platform),
+
+    async scoreCandidates({ limit = DEFAULT_CANDIDATES, strategy = DEFAULT_STRATEGY, ...values }, context) {
       const task = scoringInput(values);
       demandTaskOwner(callerOf(context), await fetchTask(platform, task.taskId, context));
       return score(platform, task, limit, strategy, context);
@@ -39,7 +41,7 @@ export function createMatchingService(platform: Platform): ServiceImpl<typeof Ma
       return { filteredUserIds: answer.filteredUserIds, totalFiltered: Math.max(0, answer.totalFiltered) };
     },
 
-    async getRecommendations({ taskId, limit = DEFAULT_LIMIT, strategy = DEFAULT_STRATEGY }, context) {
+    async getRecommendations({ taskId, limit = DEFAULT_CANDIDATES, strategy = DEFAULT_STRATEGY }, context) {
       const task = await fetchTask(platform, taskId, context);
       demandTaskOwner(callerOf(context), task);
       return score(platform, scoringInput(task), limit, strategy, context);

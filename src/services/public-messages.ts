@@ -1,11 +1,16 @@
 import { create } from "@bufbuild/protobuf";
 import { GatewayError } from "../errors.ts";
 import { type User as PublicUser, UserSchema as PublicUserSchema } from "../gen/gateway/v1/auth_pb.ts";
+import {
+  type Proposal as PublicProposal,
+  ProposalSchema as PublicProposalSchema,
+} from "../gen/gateway/v1/matching_pb.ts";
 import { type Task as PublicTask, TaskSchema as PublicTaskSchema } from "../gen/gateway/v1/tasks_pb.ts";
 import {
   type DeveloperProfile as PublicProfile,
   DeveloperProfileSchema as PublicProfileSchema,
 } from "../gen/gateway/v1/users_pb.ts";
+import type { Proposal } from "../gen/platform/orchestrator/v1/orchestrator_pb.ts";
 import type { Task } from "../gen/platform/tasks/v1/tasks_pb.ts";
 import type { DeveloperProfile, User } from "../gen/platform/users/v1/users_pb.ts";
 
@@ -45,6 +50,25 @@ export function toPublicProfile(profile: DeveloperProfile): PublicProfile {
     bio,
     links,
     ...(updatedAt && { updatedAt }),
+  });
+}
+
+/** What clients see of a proposal. */
+export function toPublicProposal(proposal: Proposal): PublicProposal {
+  const { proposalId, taskId, userId, score, strategy, state, proposedAt, expiresAt, respondedAt } = proposal;
+  const { reason, taskTitle } = proposal;
+  return create(PublicProposalSchema, {
+    proposalId,
+    taskId,
+    userId,
+    score,
+    strategy,
+    state,
+    reason,
+    taskTitle,
+    ...(proposedAt && { proposedAt }),
+    ...(expiresAt && { expiresAt }),
+    ...(respondedAt && { respondedAt }),
   });
 }
 

@@ -26,6 +26,7 @@ export function createGatewayMetrics() {
     callsInFlight: registry.gauge("gateway_service_calls_in_flight", "Calls to a service that are under way now.", [
       "service",
     ]),
+    openStreams: registry.gauge("gateway_service_streams_open", "Streams of a service that are open now.", ["service"]),
     upstreamRetries: registry.counter(
       "gateway_upstream_retries_total",
       "Calls to the platform's services that were made again, by why.",

@@ -1,9 +1,9 @@
 import type { Message } from "@bufbuild/protobuf";
 import { GatewayError } from "../errors.ts";
 import type { Breaker } from "./breakers.ts";
-import type { Call, CallStep } from "./call.ts";
+import type { CallStep } from "./call.ts";
 import { outcomeOf } from "./call-outcome.ts";
-import { titleOf } from "./services.ts";
+import { titleOf, type UpstreamService } from "./services.ts";
 
 /**
  * A moment of each request's time is gone before its call begins. Where the ceiling for the whole request is below the
@@ -28,7 +28,7 @@ export function guardWithBreaker({ breaker, now, requestTimeoutMs }: BreakerStep
     const asked = breaker.admit();
     // A healthy service's calls do not wait, not even for a turn of the event loop.
     const decision = asked instanceof Promise ? await asked : asked;
-    if (!decision.admitted) throw refusal(call, decision.retryAfterMs);
+    if (!decision.admitted) throw breakerRefusal(call.service, decision.retryAfterMs);
     const leftMs = call.context.deadlineAtMs - now();
     try {
       const answer = await next(decision.isProbe ? { ...call, isProbe: true } : call);
@@ -42,7 +42,7 @@ export function guardWithBreaker({ breaker, now, requestTimeoutMs }: BreakerStep
   };
 }
 
-function refusal({ service }: Call, retryAfterMs: number): GatewayError {
+export function breakerRefusal(service: UpstreamService, retryAfterMs: number): GatewayError {
   const detail = `The ${titleOf(service)} is not available, and is not asked for the moment.`;
   return new GatewayError("CIRCUIT_BREAKER_OPEN", detail, {
     retryAfterSeconds: Math.max(1, Math.ceil(retryAfterMs / 1000)),

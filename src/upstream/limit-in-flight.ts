@@ -2,7 +2,7 @@ import { GatewayError } from "../errors.ts";
 import type { Gauge } from "../telemetry/metrics.ts";
 import type { CallStep } from "./call.ts";
 import type { CallSlots } from "./call-slots.ts";
-import { titleOf } from "./services.ts";
+import { titleOf, type UpstreamService } from "./services.ts";
 
 /** A slot is free again as soon as any of a hundred calls ends. */
 const RETRY_AFTER_SECONDS = 1;
@@ -16,11 +16,7 @@ const GRACE_MS = 1_000;
 export function limitInFlight(slots: CallSlots, gauge: Gauge, next: CallStep): CallStep {
   return async (call) => {
     const leave = slots.enter(call.context.deadlineAtMs + GRACE_MS);
-    if (leave === undefined) {
-      throw new GatewayError("SERVICE_UNAVAILABLE", `The ${titleOf(call.service)} is busy.`, {
-        retryAfterSeconds: RETRY_AFTER_SECONDS,
-      });
-    }
+    if (leave === undefined) throw busy(call.service);
     gauge.set(slots.taken());
     try {
       return await next(call);
@@ -29,4 +25,9 @@ export function limitInFlight(slots: CallSlots, gauge: Gauge, next: CallStep): C
       gauge.set(slots.taken());
     }
   };
+}
+
+export function busy(service: UpstreamService): GatewayError {
+  const options = { retryAfterSeconds: RETRY_AFTER_SECONDS };
+  return new GatewayError("SERVICE_UNAVAILABLE", `The ${titleOf(service)} is busy.`, options);
 }

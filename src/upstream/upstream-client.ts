@@ -1,5 +1,6 @@
 import type {
   DescMessage,
+  DescMethodServerStreaming,
   DescMethodUnary,
   DescService,
   Message,
@@ -10,20 +11,21 @@ import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError, type HandlerContext, type Transport } from "@connectrpc/connect";
 import { requestContextOf } from "../context.ts";
 import { type CallSettings, callSettingsOf } from "../contract/call-policy.ts";
-import { roleName } from "../contract/roles.ts";
-import { ERROR_CODES, GatewayError } from "../errors.ts";
 import type { GatewayMetrics } from "../telemetry/gateway-metrics.ts";
 import type { Breaker } from "./breakers.ts";
 import type { Call, CallStep } from "./call.ts";
 import type { CallCache } from "./call-cache.ts";
 import type { CallSlots } from "./call-slots.ts";
+import { grpcCodeName } from "./grpc-code-name.ts";
 import { guardWithBreaker } from "./guard-with-breaker.ts";
 import { hedge } from "./hedge.ts";
 import { limitInFlight } from "./limit-in-flight.ts";
-import { createMethodCounters } from "./method-counters.ts";
+import { metadataOf } from "./metadata.ts";
+import { createMethodCounters, type MethodCounters } from "./method-counters.ts";
 import { retry, sleep } from "./retry.ts";
 import { createRetryBudget } from "./retry-budget.ts";
 import { labelOf, type UpstreamService } from "./services.ts";
+import { createStreamCall } from "./stream-call.ts";
 import { toUpstreamError } from "./upstream-errors.ts";
 
 /** What a call needs of the request that it serves: any handler's context has it. */
@@ -40,14 +42,13 @@ export function fetchedNow({ values, signal }: CallContext): CallContext {
   return { values, signal, fresh: true };
 }
 
-/** One function for each unary rpc of a service. Each rejects with a GatewayError and nothing else. */
+/** One function for each rpc of a service. Each fails with a GatewayError and nothing else. */
 export type UpstreamClient<S extends DescService> = {
-  readonly [K in keyof S["method"] as S["method"][K] extends DescMethodUnary ? K : never]: S["method"][K] extends {
-    input: infer I extends DescMethodUnary["input"];
-    output: infer O extends DescMethodUnary["output"];
-  }
+  readonly [K in keyof S["method"]]: S["method"][K] extends DescMethodUnary<infer I, infer O>
     ? (request: MessageInitShape<I>, context: CallContext) => Promise<MessageShape<O>>
-    : never;
+    : S["method"][K] extends DescMethodServerStreaming<infer I, infer O>
+      ? (request: MessageInitShape<I>, context: CallContext) => AsyncIterable<MessageShape<O>>
+      : never;
 };
 
 export interface UpstreamClientOptions {
@@ -79,7 +80,8 @@ export interface UpstreamClientOptions {
  * 7. hedge     make it twice at once, where its policy says so and the answer takes long
  * 8. send      with a deadline, our identity as metadata, and nothing of what the client sent
  *
- * The cache comes first: what it answers is no call of the service, and is not counted as one.
+ * The cache comes first: what it answers is no call of the service, and is not counted as one. A stream walks another
+ * way: stream-call.ts.
  */
 export function createUpstreamClient<S extends DescService>(
   desc: S,
@@ -88,11 +90,14 @@ export function createUpstreamClient<S extends DescService>(
   const { service, metrics, slots, now, random = Math.random, cache } = options;
   const inFlight = metrics.callsInFlight.labels({ service: labelOf(service) });
   const repeat = { budget: createRetryBudget(), metrics, now, random, sleep };
+  const counterOf = createMethodCounters((labels, status: string) =>
+    metrics.serviceCalls.labels({ ...labels, status }),
+  );
   let send = hedge(repeat, sender(options));
   send = translate(retry(repeat, send));
   send = limitInFlight(slots, inFlight, send);
   send = guardWithBreaker(options, send);
-  send = count(metrics, send);
+  send = count(counterOf, send);
   if (cache !== undefined) send = cache(send);
   const client: Record<string, unknown> = {};
   const callOf = (
@@ -117,20 +122,21 @@ export function createUpstreamClient<S extends DescService>(
       isProbe: false,
     };
   };
+  const openStream = createStreamCall(options, counterOf);
   for (const method of desc.methods) {
-    if (method.methodKind !== "unary") continue;
-    const unary = method as DescMethodUnary;
-    const settings = callSettingsOf(unary);
-    client[method.localName] = (request: MessageInitShape<typeof unary.input>, context: CallContext) =>
-      send(callOf(unary, settings, request, context));
+    const settings = callSettingsOf(method);
+    if (method.methodKind === "unary") {
+      client[method.localName] = (request: MessageInitShape<DescMessage>, context: CallContext) =>
+        send(callOf(method as DescMethodUnary, settings, request, context));
+    } else if (method.methodKind === "server_streaming") {
+      client[method.localName] = (request: MessageInitShape<DescMessage>, context: CallContext) =>
+        openStream(method as DescMethodServerStreaming, settings, request, context);
+    }
   }
   return client as UpstreamClient<S>;
 }
 
-function count(metrics: GatewayMetrics, next: CallStep): CallStep {
-  const counterOf = createMethodCounters((labels, status: string) =>
-    metrics.serviceCalls.labels({ ...labels, status }),
-  );
+function count(counterOf: MethodCounters<string>, next: CallStep): CallStep {
   return async (call) => {
     try {
       const answer = await next(call);
@@ -167,44 +173,3 @@ function sender({ transport, now }: UpstreamClientOptions): CallStep {
     return answer.message as Message;
   };
 }
-
-/** All that a service is told besides the request: an allow-list of what the gateway itself knows. */
-function metadataOf({ caller, requestId, traceparent }: Call["context"]): Record<string, string> {
-  const header: Record<string, string> = { "x-request-id": requestId };
-  if (traceparent !== undefined) header.traceparent = traceparent;
-  if (caller !== undefined) {
-    header["x-user-id"] = caller.userId;
-    header["x-user-role"] = roleName(caller.role);
-  }
-  return header;
-}
-
-/**
- * The code that the call ended with, as the metric spells it: what the service sent, where it sent a status. Where it
- * did not, Connect's own code would mislead (a broken envelope is INVALID_ARGUMENT), so our verdict's counts.
- */
-function grpcCodeName(error: unknown): string {
-  if (!(error instanceof GatewayError)) return "UNKNOWN";
-  const { cause, errorCode } = error;
-  const sent = cause instanceof ConnectError && cause.isWireError;
-  return GRPC_CODE_NAMES[sent ? cause.code : ERROR_CODES[errorCode].connect] ?? "UNKNOWN";
-}
-
-const GRPC_CODE_NAMES: Readonly<Partial<Record<Code, string>>> = {
-  [Code.Canceled]: "CANCELLED",
-  [Code.Unknown]: "UNKNOWN",
-  [Code.InvalidArgument]: "INVALID_ARGUMENT",
-  [Code.DeadlineExceeded]: "DEADLINE_EXCEEDED",
-  [Code.NotFound]: "NOT_FOUND",
-  [Code.AlreadyExists]: "ALREADY_EXISTS",
-  [Code.PermissionDenied]: "PERMISSION_DENIED",
-  [Code.ResourceExhausted]: "RESOURCE_EXHAUSTED",
-  [Code.FailedPrecondition]: "FAILED_PRECONDITION",
-  [Code.Aborted]: "ABORTED",
-  [Code.OutOfRange]: "OUT_OF_RANGE",
-  [Code.Unimplemented]: "UNIMPLEMENTED",
-  [Code.Internal]: "INTERNAL",
-  [Code.Unavailable]: "UNAVAILABLE",
-  [Code.DataLoss]: "DATA_LOSS",
-  [Code.Unauthenticated]: "UNAUTHENTICATED",
-};

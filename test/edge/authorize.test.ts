@@ -17,6 +17,7 @@ function policy(changes: Partial<RpcPolicy>): RpcPolicy {
     partial: false,
     page: undefined,
     noStore: false,
+    events: undefined,
     ...changes,
   };
 }

@@ -164,7 +164,7 @@ describe("a client that goes away", () => {
         told.push(error);
         return { body: {} };
       },
-      onCancel: () => controller.abort(),
+      onEnd: () => controller.abort(),
     });
     const reader = response.body!.getReader();
     await reader.read();

@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file policy/v1/policy.proto.
  */
 export const file_policy_v1_policy: GenFile = /*@__PURE__*/
-  fileDesc("ChZwb2xpY3kvdjEvcG9saWN5LnByb3RvEglwb2xpY3kudjEitAIKBlBvbGljeRIhCgZhY2Nlc3MYASABKA4yES5wb2xpY3kudjEuQWNjZXNzEh4KBXJvbGVzGAIgAygOMg8ucG9saWN5LnYxLlJvbGUSEgoKc2VsZl9maWVsZBgDIAEoCRIhCgRkYXRhGAQgASgOMhMucG9saWN5LnYxLkRhdGFSdWxlEigKCnJhdGVfY2xhc3MYBSABKA4yFC5wb2xpY3kudjEuUmF0ZUNsYXNzEhYKDnN1Y2Nlc3Nfc3RhdHVzGAYgASgNEg8KB3BhcnRpYWwYByABKAgSHQoEcGFnZRgIIAEoCzIPLnBvbGljeS52MS5QYWdlEhAKCG5vX3N0b3JlGAkgASgIEiwKDHJhdGVfc3ViamVjdBgKIAEoCzIWLnBvbGljeS52MS5SYXRlU3ViamVjdCJACgtSYXRlU3ViamVjdBIPCgVlbWFpbBgBIAEoCUgAEhcKDXJlZnJlc2hfdG9rZW4YAiABKAlIAEIHCgVmaWVsZCJdCgRQYWdlEhMKC2xpbWl0X2ZpZWxkGAEgASgJEhQKDG9mZnNldF9maWVsZBgCIAEoCRITCgt0b3RhbF9maWVsZBgDIAEoCRIVCg1kZWZhdWx0X2xpbWl0GAQgASgNIpABCgpDYWxsUG9saWN5EhIKCnRpbWVvdXRfbXMYASABKA0SGgoSY2hlY2tzX2NyZWRlbnRpYWxzGAIgASgIEhYKDmhlZGdlX2FmdGVyX21zGAMgASgNEiUKBWNhY2hlGAQgASgLMhYucG9saWN5LnYxLkNhY2hlUG9saWN5EhMKC2ludmFsaWRhdGVzGAUgAygJIngKC0NhY2hlUG9saWN5EhMKC3R0bF9zZWNvbmRzGAEgASgNEiYKHnN0YWxlX3doaWxlX3JldmFsaWRhdGVfc2Vjb25kcxgCIAEoDRIeChZzdGFsZV9pZl9lcnJvcl9zZWNvbmRzGAMgASgNEgwKBHRhZ3MYBCADKAkimwMKCkZpZWxkUnVsZXMSEAoIcmVxdWlyZWQYASABKAgSCgoCaWQYAiABKAgSEQoJbm90X2JsYW5rGAMgASgIEhQKB21pbl9sZW4YBCABKARIAIgBARIUCgdtYXhfbGVuGAUgASgESAGIAQESDwoHcGF0dGVybhgGIAEoCRIXCg9wYXR0ZXJuX21lc3NhZ2UYByABKAkSDQoFZW1haWwYCCABKAgSEAoIaHR0cF91cmwYCSABKAgSDwoCZ3QYCiABKAFIAogBARIQCgNndGUYCyABKAFIA4gBARIPCgJsdBgMIAEoAUgEiAEBEhAKA2x0ZRgNIAEoAUgFiAEBEgoKAmluGA4gAygJEhYKCW1pbl9pdGVtcxgPIAEoBEgGiAEBEhYKCW1heF9pdGVtcxgQIAEoBEgHiAEBEhEKCXNwZWNpZmllZBgRIAEoCEIKCghfbWluX2xlbkIKCghfbWF4X2xlbkIFCgNfZ3RCBgoEX2d0ZUIFCgNfbHRCBgoEX2x0ZUIMCgpfbWluX2l0ZW1zQgwKCl9tYXhfaXRlbXMiLQoMTWVzc2FnZVJ1bGVzEh0KBGxlc3MYASADKAsyDy5wb2xpY3kudjEuTGVzcyInCgRMZXNzEg4KBmxlc3NlchgBIAEoCRIPCgdncmVhdGVyGAIgASgJIhsKClZhbHVlTmFtZXMSDQoFYWxpYXMYASADKAkqSQoGQWNjZXNzEhYKEkFDQ0VTU19VTlNQRUNJRklFRBAAEhEKDUFDQ0VTU19BTllPTkUQARIUChBBQ0NFU1NfU0lHTkVEX0lOEAIqUQoEUm9sZRIUChBST0xFX1VOU1BFQ0lGSUVEEAASDwoLUk9MRV9DTElFTlQQARISCg5ST0xFX0RFVkVMT1BFUhACEg4KClJPTEVfQURNSU4QAypzCghEYXRhUnVsZRIZChVEQVRBX1JVTEVfVU5TUEVDSUZJRUQQABIYChREQVRBX1JVTEVfVEFTS19PV05FUhABEhkKFURBVEFfUlVMRV9UQVNLX1JFQURFUhACEhcKE0RBVEFfUlVMRV9UQVNLX0xJU1QQAyo/CglSYXRlQ2xhc3MSGgoWUkFURV9DTEFTU19VTlNQRUNJRklFRBAAEhYKElJBVEVfQ0xBU1NfU0lHTl9JThABOkUKA3JwYxIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGNGGAyABKAsyES5wb2xpY3kudjEuUG9saWN5UgNycGM6SwoEY2FsbBIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGNKGAyABKAsyFS5wb2xpY3kudjEuQ2FsbFBvbGljeVIEY2FsbDpMCgVmaWVsZBIdLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE9wdGlvbnMY04YDIAEoCzIVLnBvbGljeS52MS5GaWVsZFJ1bGVzUgVmaWVsZDpQCgV2YWx1ZRIhLmdvb2dsZS5wcm90b2J1Zi5FbnVtVmFsdWVPcHRpb25zGNWGAyABKAsyFS5wb2xpY3kudjEuVmFsdWVOYW1lc1IFdmFsdWU6VAoHbWVzc2FnZRIfLmdvb2dsZS5wcm90b2J1Zi5NZXNzYWdlT3B0aW9ucxjUhgMgASgLMhcucG9saWN5LnYxLk1lc3NhZ2VSdWxlc1IHbWVzc2FnZWIGcHJvdG8z", [file_google_protobuf_descriptor]);
+  fileDesc("ChZwb2xpY3kvdjEvcG9saWN5LnByb3RvEglwb2xpY3kudjEi1wIKBlBvbGljeRIhCgZhY2Nlc3MYASABKA4yES5wb2xpY3kudjEuQWNjZXNzEh4KBXJvbGVzGAIgAygOMg8ucG9saWN5LnYxLlJvbGUSEgoKc2VsZl9maWVsZBgDIAEoCRIhCgRkYXRhGAQgASgOMhMucG9saWN5LnYxLkRhdGFSdWxlEigKCnJhdGVfY2xhc3MYBSABKA4yFC5wb2xpY3kudjEuUmF0ZUNsYXNzEhYKDnN1Y2Nlc3Nfc3RhdHVzGAYgASgNEg8KB3BhcnRpYWwYByABKAgSHQoEcGFnZRgIIAEoCzIPLnBvbGljeS52MS5QYWdlEhAKCG5vX3N0b3JlGAkgASgIEiwKDHJhdGVfc3ViamVjdBgKIAEoCzIWLnBvbGljeS52MS5SYXRlU3ViamVjdBIhCgZldmVudHMYCyABKAsyES5wb2xpY3kudjEuRXZlbnRzIkAKC1JhdGVTdWJqZWN0Eg8KBWVtYWlsGAEgASgJSAASFwoNcmVmcmVzaF90b2tlbhgCIAEoCUgAQgcKBWZpZWxkIl0KBFBhZ2USEwoLbGltaXRfZmllbGQYASABKAkSFAoMb2Zmc2V0X2ZpZWxkGAIgASgJEhMKC3RvdGFsX2ZpZWxkGAMgASgJEhUKDWRlZmF1bHRfbGltaXQYBCABKA0iLwoGRXZlbnRzEhAKCGlkX2ZpZWxkGAEgASgJEhMKC2FmdGVyX2ZpZWxkGAIgASgJIpABCgpDYWxsUG9saWN5EhIKCnRpbWVvdXRfbXMYASABKA0SGgoSY2hlY2tzX2NyZWRlbnRpYWxzGAIgASgIEhYKDmhlZGdlX2FmdGVyX21zGAMgASgNEiUKBWNhY2hlGAQgASgLMhYucG9saWN5LnYxLkNhY2hlUG9saWN5EhMKC2ludmFsaWRhdGVzGAUgAygJIngKC0NhY2hlUG9saWN5EhMKC3R0bF9zZWNvbmRzGAEgASgNEiYKHnN0YWxlX3doaWxlX3JldmFsaWRhdGVfc2Vjb25kcxgCIAEoDRIeChZzdGFsZV9pZl9lcnJvcl9zZWNvbmRzGAMgASgNEgwKBHRhZ3MYBCADKAkimwMKCkZpZWxkUnVsZXMSEAoIcmVxdWlyZWQYASABKAgSCgoCaWQYAiABKAgSEQoJbm90X2JsYW5rGAMgASgIEhQKB21pbl9sZW4YBCABKARIAIgBARIUCgdtYXhfbGVuGAUgASgESAGIAQESDwoHcGF0dGVybhgGIAEoCRIXCg9wYXR0ZXJuX21lc3NhZ2UYByABKAkSDQoFZW1haWwYCCABKAgSEAoIaHR0cF91cmwYCSABKAgSDwoCZ3QYCiABKAFIAogBARIQCgNndGUYCyABKAFIA4gBARIPCgJsdBgMIAEoAUgEiAEBEhAKA2x0ZRgNIAEoAUgFiAEBEgoKAmluGA4gAygJEhYKCW1pbl9pdGVtcxgPIAEoBEgGiAEBEhYKCW1heF9pdGVtcxgQIAEoBEgHiAEBEhEKCXNwZWNpZmllZBgRIAEoCEIKCghfbWluX2xlbkIKCghfbWF4X2xlbkIFCgNfZ3RCBgoEX2d0ZUIFCgNfbHRCBgoEX2x0ZUIMCgpfbWluX2l0ZW1zQgwKCl9tYXhfaXRlbXMiLQoMTWVzc2FnZVJ1bGVzEh0KBGxlc3MYASADKAsyDy5wb2xpY3kudjEuTGVzcyInCgRMZXNzEg4KBmxlc3NlchgBIAEoCRIPCgdncmVhdGVyGAIgASgJIhsKClZhbHVlTmFtZXMSDQoFYWxpYXMYASADKAkqSQoGQWNjZXNzEhYKEkFDQ0VTU19VTlNQRUNJRklFRBAAEhEKDUFDQ0VTU19BTllPTkUQARIUChBBQ0NFU1NfU0lHTkVEX0lOEAIqUQoEUm9sZRIUChBST0xFX1VOU1BFQ0lGSUVEEAASDwoLUk9MRV9DTElFTlQQARISCg5ST0xFX0RFVkVMT1BFUhACEg4KClJPTEVfQURNSU4QAyq0AQoIRGF0YVJ1bGUSGQoVREFUQV9SVUxFX1VOU1BFQ0lGSUVEEAASGAoUREFUQV9SVUxFX1RBU0tfT1dORVIQARIZChVEQVRBX1JVTEVfVEFTS19SRUFERVIQAhIXChNEQVRBX1JVTEVfVEFTS19MSVNUEAMSHQoZREFUQV9SVUxFX1BST1BPU0FMX1JFQURFUhAEEiAKHERBVEFfUlVMRV9QUk9QT1NBTF9ERVZFTE9QRVIQBSo/CglSYXRlQ2xhc3MSGgoWUkFURV9DTEFTU19VTlNQRUNJRklFRBAAEhYKElJBVEVfQ0xBU1NfU0lHTl9JThABOkUKA3JwYxIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGNGGAyABKAsyES5wb2xpY3kudjEuUG9saWN5UgNycGM6SwoEY2FsbBIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGNKGAyABKAsyFS5wb2xpY3kudjEuQ2FsbFBvbGljeVIEY2FsbDpMCgVmaWVsZBIdLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE9wdGlvbnMY04YDIAEoCzIVLnBvbGljeS52MS5GaWVsZFJ1bGVzUgVmaWVsZDpQCgV2YWx1ZRIhLmdvb2dsZS5wcm90b2J1Zi5FbnVtVmFsdWVPcHRpb25zGNWGAyABKAsyFS5wb2xpY3kudjEuVmFsdWVOYW1lc1IFdmFsdWU6VAoHbWVzc2FnZRIfLmdvb2dsZS5wcm90b2J1Zi5NZXNzYWdlT3B0aW9ucxjUhgMgASgLMhcucG9saWN5LnYxLk1lc3NhZ2VSdWxlc1IHbWVzc2FnZWIGcHJvdG8z", [file_google_protobuf_descriptor]);
 
 /**
  * Policy is what the gateway does around a public rpc.
@@ -93,6 +93,14 @@ export type Policy = Message<"policy.v1.Policy"> & {
    * @generated from field: policy.v1.RateSubject rate_subject = 10;
    */
   rateSubject?: RateSubject | undefined;
+
+  /**
+   * Events marks a stream of what happens as it happens, which has no end of its own. Over REST its messages are
+   * server-sent events. A stream without it is a list that comes in parts.
+   *
+   * @generated from field: policy.v1.Events events = 11;
+   */
+  events?: Events | undefined;
 };
 
 /**
@@ -182,13 +190,43 @@ export const PageSchema: GenMessage<Page> = /*@__PURE__*/
   messageDesc(file_policy_v1_policy, 2);
 
 /**
+ * Events names the fields that a stream of events is resumed by.
+ *
+ * @generated from message policy.v1.Events
+ */
+export type Events = Message<"policy.v1.Events"> & {
+  /**
+   * IdField is the response's field that tells one event from another: the `id` of a server-sent event.
+   *
+   * @generated from field: string id_field = 1;
+   */
+  idField: string;
+
+  /**
+   * AfterField is the request's field that says after which event to go on: over REST the header Last-Event-ID, which
+   * beats the query, since a client that reconnects asks for the same URL again and has heard more by then.
+   *
+   * @generated from field: string after_field = 2;
+   */
+  afterField: string;
+};
+
+/**
+ * Describes the message policy.v1.Events.
+ * Use `create(EventsSchema)` to create a new message.
+ */
+export const EventsSchema: GenMessage<Events> = /*@__PURE__*/
+  messageDesc(file_policy_v1_policy, 3);
+
+/**
  * CallPolicy is how the gateway calls an rpc of the platform. What may be retried follows from idempotency_level.
  *
  * @generated from message policy.v1.CallPolicy
  */
 export type CallPolicy = Message<"policy.v1.CallPolicy"> & {
   /**
-   * TimeoutMs bounds one call. 5000 unless told; UPSTREAM_TIMEOUT bounds it from above.
+   * TimeoutMs bounds one call. 5000 unless told; UPSTREAM_TIMEOUT bounds it from above. A stream has none: it lasts as
+   * long as its reader may read it.
    *
    * @generated from field: uint32 timeout_ms = 1;
    */
@@ -232,7 +270,7 @@ export type CallPolicy = Message<"policy.v1.CallPolicy"> & {
  * Use `create(CallPolicySchema)` to create a new message.
  */
 export const CallPolicySchema: GenMessage<CallPolicy> = /*@__PURE__*/
-  messageDesc(file_policy_v1_policy, 3);
+  messageDesc(file_policy_v1_policy, 4);
 
 /**
  * CachePolicy is how long an rpc's answers are kept, and which writes end them sooner. Errors are never kept.
@@ -275,7 +313,7 @@ export type CachePolicy = Message<"policy.v1.CachePolicy"> & {
  * Use `create(CachePolicySchema)` to create a new message.
  */
 export const CachePolicySchema: GenMessage<CachePolicy> = /*@__PURE__*/
-  messageDesc(file_policy_v1_policy, 4);
+  messageDesc(file_policy_v1_policy, 5);
 
 /**
  * FieldRules are named as in buf.validate and mean the same. A field with presence is checked when it is set; one
@@ -409,7 +447,7 @@ export type FieldRules = Message<"policy.v1.FieldRules"> & {
  * Use `create(FieldRulesSchema)` to create a new message.
  */
 export const FieldRulesSchema: GenMessage<FieldRules> = /*@__PURE__*/
-  messageDesc(file_policy_v1_policy, 5);
+  messageDesc(file_policy_v1_policy, 6);
 
 /**
  * MessageRules compare fields of one message. A rule applies when all its fields are set.
@@ -430,7 +468,7 @@ export type MessageRules = Message<"policy.v1.MessageRules"> & {
  * Use `create(MessageRulesSchema)` to create a new message.
  */
 export const MessageRulesSchema: GenMessage<MessageRules> = /*@__PURE__*/
-  messageDesc(file_policy_v1_policy, 6);
+  messageDesc(file_policy_v1_policy, 7);
 
 /**
  * Less demands that one field is less than another.
@@ -458,7 +496,7 @@ export type Less = Message<"policy.v1.Less"> & {
  * Use `create(LessSchema)` to create a new message.
  */
 export const LessSchema: GenMessage<Less> = /*@__PURE__*/
-  messageDesc(file_policy_v1_policy, 7);
+  messageDesc(file_policy_v1_policy, 8);
 
 /**
  * ValueNames are names that clients use for an enum value beside its own. An answer always has the value's own name.
@@ -479,7 +517,7 @@ export type ValueNames = Message<"policy.v1.ValueNames"> & {
  * Use `create(ValueNamesSchema)` to create a new message.
  */
 export const ValueNamesSchema: GenMessage<ValueNames> = /*@__PURE__*/
-  messageDesc(file_policy_v1_policy, 8);
+  messageDesc(file_policy_v1_policy, 9);
 
 /**
  * Access is how a caller must be known.
@@ -603,6 +641,20 @@ export const DataRule = {
    * @generated from enum value: DATA_RULE_TASK_LIST = 3;
    */
   TASK_LIST: 3,
+
+  /**
+   * A DEVELOPER sees the proposals for itself; a task's client those for the task.
+   *
+   * @generated from enum value: DATA_RULE_PROPOSAL_READER = 4;
+   */
+  PROPOSAL_READER: 4,
+
+  /**
+   * The developer whom the proposal is for. The Orchestrator compares: it is told who answers.
+   *
+   * @generated from enum value: DATA_RULE_PROPOSAL_DEVELOPER = 5;
+   */
+  PROPOSAL_DEVELOPER: 5,
 } as const;
 
 /**

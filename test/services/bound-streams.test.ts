@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { endStreamsOn } from "#src/services/end-streams.ts";
+import { boundStreams } from "#src/services/bound-streams.ts";
 import { LibraryService } from "../gen/transcoder/v1/library_pb.ts";
 
 type Call = (...args: unknown[]) => unknown;
@@ -7,7 +7,9 @@ type Call = (...args: unknown[]) => unknown;
 function setUp(watchBooks: () => AsyncIterable<unknown>) {
   const stopping = new AbortController();
   const service = { getBook: async () => ({ title: "Dune" }), watchBooks };
-  const wrapped = endStreamsOn(stopping.signal, new Map([[LibraryService, service]])).get(LibraryService);
+  const wrapped = boundStreams(new Map([[LibraryService, service]]), { stopping: stopping.signal, now: Date.now }).get(
+    LibraryService,
+  );
   const { getBook, watchBooks: watch } = wrapped as Record<string, Call>;
   return { stop: () => stopping.abort(), getBook: getBook!, watch: () => watch!() as AsyncGenerator<unknown> };
 }
