@@ -29,13 +29,27 @@ const CONNECT_TIMEOUT_MS = 2_000;
  * bounds memory is how many calls there are and how large they may be.
  */
 const SESSION_MEMORY_MIB = 2_000;
-/** How many HTTP/1.1 connections one service gets at most. */
-const MAX_SOCKETS = 100;
+/** After so long without a word the system asks whether the other side of a connection is still there. */
+const KEEP_ALIVE_MS = 30_000;
+
+interface ConnectionOptions {
+  /** How often a session that is silent while something waits for it is asked with a PING. */
+  readonly pingIntervalMs: number;
+  /** How many HTTP/1.1 connections there may be. */
+  readonly maxSockets: number;
+}
+
+const FOR_CALLS: ConnectionOptions = { pingIntervalMs: 30_000, maxSockets: 100 };
+/** grpc-go takes a PING more often than every five minutes for an attack while nothing else is said, and ends the session. */
+const FOR_STREAMS: ConnectionOptions = { pingIntervalMs: 330_000, maxSockets: 1_000 };
 
 /**
- * One transport a service. gRPC goes over one kept HTTP/2 session, h2c where the address is http; a service that is
- * silent for long is asked with a PING before the next call trusts the connection. Connect and gRPC-Web go over
- * HTTP/1.1, which proxies and libraries that speak them all understand.
+ * One transport a service. gRPC goes over kept HTTP/2 sessions, h2c where the address is http; a service that is silent
+ * for long is asked with a PING before the next call trusts the connection. Connect and gRPC-Web go over HTTP/1.1, which
+ * proxies and libraries that speak them all understand.
+ *
+ * Streams have connections of their own: Envoy and others take a hundred or a thousand streams a session, and those who
+ * listen for hours would leave no room for those who ask.
  */
 export function createNodeTransports(
   services: Readonly<Record<UpstreamService, ServiceAddress>>,
@@ -56,19 +70,35 @@ export function createNodeTransports(
 }
 
 function createNodeTransport(
+  address: ServiceAddress,
+  bridgeSecret: string | undefined,
+): { transport: Transport; close: () => void } {
+  const calls = openTransport(address, bridgeSecret, FOR_CALLS);
+  const streams = openTransport(address, bridgeSecret, FOR_STREAMS);
+  return {
+    transport: { unary: calls.transport.unary, stream: streams.transport.stream },
+    close() {
+      calls.close();
+      streams.close();
+    },
+  };
+}
+
+function openTransport(
   { url, protocol }: ServiceAddress,
   bridgeSecret: string | undefined,
+  { pingIntervalMs, maxSockets }: ConnectionOptions,
 ): { transport: Transport; close: () => void } {
   const common = { baseUrl: url, readMaxBytes: READ_MAX_BYTES };
   if (protocol === "grpc") {
     const sessionManager = new GuardedSessionManager(
       url,
-      { pingIntervalMs: 30_000, pingTimeoutMs: 5_000 },
+      { pingIntervalMs, pingTimeoutMs: 5_000 },
       { createConnection, maxSessionMemory: SESSION_MEMORY_MIB },
     );
     return { transport: createGrpcTransport({ ...common, sessionManager }), close: () => sessionManager.abort() };
   }
-  const agentOptions = { keepAlive: true, maxSockets: MAX_SOCKETS };
+  const agentOptions = { keepAlive: true, maxSockets };
   const agent = url.startsWith("https:") ? new https.Agent(agentOptions) : new http.Agent(agentOptions);
   const interceptors = bridgeSecret === undefined ? [] : [showSecret(bridgeSecret)];
   const options = { ...common, httpVersion: "1.1", nodeOptions: { agent }, interceptors } as const;
@@ -122,6 +152,7 @@ function createConnection({ protocol, hostname, port }: URL): net.Socket {
         ...(net.isIP(host) === 0 ? { servername: host } : {}),
       })
     : net.connect({ host, port: Number(port || 80) });
+  socket.setKeepAlive(true, KEEP_ALIVE_MS);
   const timer = setTimeout(() => {
     socket.destroy(Object.assign(new Error("the connection was not made in time"), { code: "ETIMEDOUT" }));
   }, CONNECT_TIMEOUT_MS);

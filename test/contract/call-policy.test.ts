@@ -75,9 +75,15 @@ test("a hedge and a cache are read", () => {
 });
 
 test.each<readonly [Policy, Shape, problem: string]>([
+  [{ timeoutMs: 5_000 }, { ...READ, stream: true }, "has timeout_ms, and is a stream"],
+  [{ hedgeAfterMs: 10 }, { ...READ, stream: true }, "has hedge_after_ms, and is no unary rpc with NO_SIDE_EFFECTS"],
   [{ timeoutMs: 60_001 }, READ, "has timeout_ms 60001, more than 60000"],
-  [{ hedgeAfterMs: 10 }, {}, "has hedge_after_ms, and may have side effects"],
-  [{ hedgeAfterMs: 10 }, { idempotency: IdempotencyLevel.IDEMPOTENT }, "has hedge_after_ms, and may have side effects"],
+  [{ hedgeAfterMs: 10 }, {}, "has hedge_after_ms, and is no unary rpc with NO_SIDE_EFFECTS"],
+  [
+    { hedgeAfterMs: 10 },
+    { idempotency: IdempotencyLevel.IDEMPOTENT },
+    "has hedge_after_ms, and is no unary rpc with NO_SIDE_EFFECTS",
+  ],
   [{ hedgeAfterMs: 5_000 }, READ, "has hedge_after_ms 5000, not less than its timeout of 5000"],
   [{ cache: { tags: ["t"] } }, {}, "has a cache, and is no unary rpc with NO_SIDE_EFFECTS"],
   [

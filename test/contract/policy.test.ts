@@ -25,6 +25,7 @@ const ANYONE = { access: Access.ANYONE };
 const SIGNED_IN = { access: Access.SIGNED_IN };
 const { CLIENT, DEVELOPER, ADMIN } = Role;
 const emailIn = (field: string) => ({ field: { case: "email" as const, value: field } });
+const EVENTS = { idField: "string_value", afterField: "string_value" };
 const PAGE = { limitField: "uint32_value", offsetField: "uint32_value", totalField: "uint32_value", defaultLimit: 50 };
 
 describe("a policy", () => {
@@ -40,6 +41,7 @@ describe("a policy", () => {
       partial: false,
       page: undefined,
       noStore: false,
+      events: undefined,
     });
   });
 
@@ -58,7 +60,36 @@ describe("a policy", () => {
       ...policy,
       rateSubject: undefined,
       page: expect.objectContaining(PAGE),
+      events: undefined,
     });
+  });
+
+  test("of a stream of events says by which fields it is resumed", () => {
+    const rpc = annotatedService({ policy: { ...SIGNED_IN, events: EVENTS }, stream: "response" }).methods[0]!;
+    expect(policyOf(rpc).events).toMatchObject(EVENTS);
+  });
+
+  const BAD_EVENTS: readonly (readonly [because: string, policy: Policy, message: string])[] = [
+    ["events for anyone", { ...ANYONE, events: EVENTS }, "has events for anyone, whose streams nobody can count"],
+    [
+      "events without an id",
+      { ...SIGNED_IN, events: { ...EVENTS, idField: "" } },
+      `names events.id_field "", which is no field of ${EverythingSchema.typeName}`,
+    ],
+    [
+      "events that go on after nothing",
+      { ...SIGNED_IN, events: { ...EVENTS, afterField: "after" } },
+      `names events.after_field "after", which is no field of ${EverythingSchema.typeName}`,
+    ],
+    [
+      "events that go on after a number, which not every id is",
+      { ...SIGNED_IN, events: { ...EVENTS, afterField: "uint32_value" } },
+      'names events.after_field "uint32_value", which is no string',
+    ],
+  ];
+  test.each(BAD_EVENTS)("of a stream is refused: %s", (_because, policy, message) => {
+    const rpc = annotatedService({ policy, stream: "response" }).methods[0]!;
+    expect(() => policyOf(rpc)).toThrow(`test.v1.TestService.Rpc0 ${message}`);
   });
 
   test.each([
@@ -168,6 +199,7 @@ const BAD: readonly BadRow[] = [
     { ...ANYONE, page: { ...PAGE, totalField: "total" } },
     `names page.total_field "total", which is no field of ${EverythingSchema.typeName}`,
   ],
+  ["events of a call that ends", { ...SIGNED_IN, events: EVENTS }, "has events, and is no server stream"],
   ["a page of no size", { ...ANYONE, page: { ...PAGE, defaultLimit: 0 } }, "has a page without default_limit"],
 ];
 

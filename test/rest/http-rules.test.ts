@@ -423,6 +423,11 @@ const RESPONSES: readonly Row[] = [
 
 const self = (selfField: string) => ({ access: Access.SIGNED_IN, selfField });
 const partial = { access: Access.SIGNED_IN, partial: true };
+const events = (http: RpcSpec["http"], afterField = "string_value"): RpcSpec => ({
+  policy: { access: Access.SIGNED_IN, events: { idField: "string_value", afterField } },
+  stream: "response",
+  ...(http && { http }),
+});
 const paged = (http: RpcSpec["http"], input: DescMessage = ListShelvesRequestSchema): RpcSpec => ({
   input,
   output: ListShelvesResponseSchema,
@@ -532,6 +537,22 @@ const POLICIES: readonly Row[] = [
       `${RPC}: has the page.total_field "repeated_int32", which is no 32-bit integer`,
     ],
     "pages are counted",
+  ],
+  ["events", events(httpRule("GET /v1/x")), OK, "Last-Event-ID overrides the query"],
+  [
+    "events in the path",
+    events(httpRule("GET /v1/x/{string_value}")),
+    [`${RPC}: GET "/v1/x/{string_value}": events.after_field "string_value" does not come from the query`],
+    "a path value is immutable",
+  ],
+  [
+    "events by POST",
+    events(httpRule("POST /v1/x", { body: "*" })),
+    [
+      `${RPC}: POST "/v1/x": has events, which are for GET`,
+      `${RPC}: POST "/v1/x": events.after_field "string_value" does not come from the query`,
+    ],
+    "EventSource makes a GET",
   ],
   [
     "204",

@@ -12,6 +12,8 @@ export interface Sent {
   readonly query?: string;
   readonly body?: string | Uint8Array;
   readonly contentType?: string;
+  /** The header Last-Event-ID. */
+  readonly lastEventId?: string;
 }
 
 const BINDINGS = httpBindings([LibraryService, EverythingService, RulesService]);
@@ -42,9 +44,9 @@ export function violationsReaderFor(route: string): (sent: Sent) => Message | re
   };
 }
 
-function toInput({ path = [], query = "", body, contentType }: Sent): BindInput {
+function toInput({ path = [], query = "", body, contentType, lastEventId }: Sent): BindInput {
   const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
-  return { pathValues: path, query, body: bytes, contentType };
+  return { pathValues: path, query, body: bytes, contentType, lastEventId };
 }
 
 function violationsOf(error: unknown): readonly Violation[] {

@@ -5,6 +5,7 @@ import type { StreamEvents } from "#src/rest/message-stream.ts";
 import { compileRenderer } from "#src/rest/render-response.ts";
 import { BookEventSchema } from "../gen/transcoder/v1/library_pb.ts";
 import { bindingOf } from "./bindings.ts";
+import { Source, turn } from "./stream-source.ts";
 
 const watch = compileRenderer(bindingOf("GET /v1/{parent=shelves/*}/books:watch"));
 const follow = compileRenderer(bindingOf("GET /v1/{parent=shelves/*}/books:follow"));
@@ -270,53 +271,5 @@ async function* streamOf(items: readonly Item[]): AsyncGenerator<Message> {
   for (const item of items) {
     if (item instanceof Error) throw item;
     yield item;
-  }
-}
-
-/** Long enough for everything that waits for nothing but promises. */
-function turn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 5));
-}
-
-/** An upstream that counts what is asked of it and can be made to wait. */
-class Source implements AsyncIterable<Message>, AsyncIterator<Message> {
-  asked = 0;
-  returned = 0;
-  readonly #messages: Message[];
-  readonly #failureOfReturn: Error | undefined;
-  #gate: PromiseWithResolvers<void> | undefined;
-
-  constructor(messages: readonly Message[], failureOfReturn?: Error) {
-    this.#messages = [...messages];
-    this.#failureOfReturn = failureOfReturn;
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  hold(): void {
-    this.#gate = Promise.withResolvers();
-  }
-
-  release(): void {
-    this.#gate?.resolve();
-  }
-
-  fail(error: Error): void {
-    this.#gate?.reject(error);
-  }
-
-  async next(): Promise<IteratorResult<Message>> {
-    this.asked++;
-    await this.#gate?.promise;
-    const value = this.#messages.shift();
-    return value === undefined ? { done: true, value: undefined } : { done: false, value };
-  }
-
-  async return(): Promise<IteratorResult<Message>> {
-    this.returned++;
-    if (this.#failureOfReturn !== undefined) throw this.#failureOfReturn;
-    return { done: true, value: undefined };
   }
 }

@@ -1,7 +1,8 @@
 import { create, type DescMethod, type Message, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient, type HandlerContext } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-web";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { SILENT_HEAD_MS } from "#src/contract/stream-life.ts";
 import { GatewayError, toGatewayError } from "#src/errors.ts";
 import { createRpcEndpoint, createRpcEndpoints, type RpcEndpoint } from "#src/rpc/rpc-endpoint.ts";
 import { LibraryService } from "../gen/transcoder/v1/library_pb.ts";
@@ -14,7 +15,10 @@ const SECRET = "secret-canary: 10.0.0.1";
 let late: unknown[] = [];
 let released = 0;
 let silent = Promise.withResolvers<void>();
+/** Until then a stream of events has nothing to say. */
+let spoken = Promise.withResolvers<void>();
 afterEach(() => {
+  spoken = Promise.withResolvers();
   late = [];
   released = 0;
   silent = Promise.withResolvers();
@@ -44,6 +48,10 @@ const implementation = new Proxy(
       } finally {
         released += 1;
       }
+    },
+    async *followLibrary() {
+      await spoken.promise;
+      yield { eventId: "1" };
     },
   },
   // Every other rpc exists and is not called here.
@@ -192,5 +200,48 @@ describe("the start is refused", () => {
   test("for a stream of requests", () => {
     const upload = { ...LibraryService.method.getBook, methodKind: "client_streaming" } as unknown as DescMethod;
     expect(() => createRpcEndpoint(upload, implementations, options)).toThrow("takes a stream of requests");
+  });
+});
+
+describe("a stream of events that is silent at first", () => {
+  const { followLibrary } = LibraryService.method;
+  const endpoint = endpoints.get("/transcoder.v1.LibraryService/FollowLibrary")!;
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  const follow = () => {
+    const headers = { "content-type": "application/connect+json" };
+    const request = new Request(`http://gateway.test${endpoint.path}`, { method: "POST", headers });
+    const message = create(followLibrary.input, {});
+    return answer(endpoint, request, message);
+  };
+
+  test("begins after a second, and tells what happens then", async () => {
+    const response = follow();
+    await vi.advanceTimersByTimeAsync(SILENT_HEAD_MS);
+    const reader = (await response).body!.getReader();
+    const first = reader.read();
+    spoken.resolve();
+    expect(new TextDecoder().decode((await first).value)).toContain('"eventId":"1"');
+  });
+
+  test("and fails then says so in its last frame, since its status is gone", async () => {
+    const response = follow();
+    await vi.advanceTimersByTimeAsync(SILENT_HEAD_MS);
+    spoken.reject(new GatewayError("SERVICE_UNAVAILABLE", "The library is closed."));
+    expect((await response).status).toBe(200);
+    expect(await (await response).text()).toContain('"code":"unavailable"');
+    expect(late).toHaveLength(1);
+  });
+
+  test("is refused with a status where it fails within that second", async () => {
+    const response = follow();
+    spoken.reject(new GatewayError("SERVICE_UNAVAILABLE", "The library is closed."));
+    await expect(response).rejects.toMatchObject({ errorCode: "SERVICE_UNAVAILABLE" });
+    expect([late, vi.getTimerCount()]).toEqual([[], 0]);
   });
 });
