@@ -1,5 +1,5 @@
 import { type DescMethod, getOption } from "@bufbuild/protobuf";
-import { callerOf } from "../context.ts";
+import { type Caller, callerOf } from "../context.ts";
 import type { ImplementationCall, Implementations } from "../contract/implementations.ts";
 import { LONGEST_STREAM_MS } from "../contract/stream-life.ts";
 import { GatewayError } from "../errors.ts";
@@ -11,6 +11,8 @@ export interface StreamBounds {
   readonly stopping: AbortSignal;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** Whether this instance knows that somebody's token has been ended before its time. */
+  readonly isRevoked: (caller: Caller) => boolean;
 }
 
 /** Seconds after which another instance has taken over. */
@@ -22,8 +24,8 @@ const RETRY_AFTER_SECONDS = 1;
  * - When the process is about to end, with SERVICE_UNAVAILABLE as the last word, so that a client knows that it may come
  *   again. A server that only closes would wait for a stream for ever, and one that cuts it shows a broken connection.
  * - A stream of events (the policy's `events`), which has none of its own, when its caller's token has expired, and after
- *   15 minutes at the latest: who has signed out, or has another role by now, is found out when they connect again. That
- *   is no error, and nothing is lost: they say what they have heard.
+ *   15 minutes at the latest: who has signed out elsewhere, or has another role by now, is found out when they connect
+ *   again. Who has signed out here hears no more at once. That is no error, and nothing is lost: they say what they heard.
  * - And nobody has more than a few of those open.
  */
 export function boundStreams(implementations: Implementations, bounds: StreamBounds): Implementations {
@@ -57,13 +59,18 @@ function listStream(call: ImplementationCall, { stopping }: StreamBounds): Imple
   return (request, context) => untilEnd(call(request, context) as AsyncIterable<unknown>, stopping, undefined);
 }
 
-function eventStream(call: ImplementationCall, { stopping, now }: StreamBounds, open: OpenStreams): ImplementationCall {
+function eventStream(call: ImplementationCall, bounds: StreamBounds, open: OpenStreams): ImplementationCall {
+  const { stopping, now, isRevoked } = bounds;
   return async function* (request, context) {
-    const { userId, expiresAtSeconds } = callerOf(context);
+    const caller = callerOf(context);
+    const { userId, expiresAtSeconds } = caller;
     const lifeMs = Math.min(expiresAtSeconds * 1000 - now(), LONGEST_STREAM_MS);
     const leave = open.enter(userId, now() + lifeMs);
     try {
-      yield* untilEnd(call(request, context) as AsyncIterable<unknown>, stopping, lifeMs);
+      for await (const event of untilEnd(call(request, context) as AsyncIterable<unknown>, stopping, lifeMs)) {
+        if (isRevoked(caller)) return;
+        yield event;
+      }
     } finally {
       leave();
     }

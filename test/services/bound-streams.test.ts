@@ -2,20 +2,20 @@ import { createContextValues } from "@connectrpc/connect";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { MatchingService } from "#gen/gateway/v1/matching_pb.ts";
 import { Role } from "#gen/policy/v1/policy_pb.ts";
-import { requestContextKey } from "#src/context.ts";
+import { type Caller, requestContextKey } from "#src/context.ts";
 import { LONGEST_STREAM_MS } from "#src/contract/stream-life.ts";
 import { boundStreams } from "#src/services/bound-streams.ts";
 import { MAX_STREAMS_PER_USER } from "#src/services/open-streams.ts";
 import { LibraryService } from "../gen/transcoder/v1/library_pb.ts";
+import { requestContext } from "../support/upstream.ts";
 
 type Call = (...args: unknown[]) => unknown;
 
 function setUp(watchBooks: () => AsyncIterable<unknown>) {
   const stopping = new AbortController();
   const service = { getBook: async () => ({ title: "Dune" }), watchBooks };
-  const wrapped = boundStreams(new Map([[LibraryService, service]]), { stopping: stopping.signal, now: Date.now }).get(
-    LibraryService,
-  );
+  const bounds = { stopping: stopping.signal, now: Date.now, isRevoked: () => false };
+  const wrapped = boundStreams(new Map([[LibraryService, service]]), bounds).get(LibraryService);
   const { getBook, watchBooks: watch } = wrapped as Record<string, Call>;
   return { stop: () => stopping.abort(), getBook: getBook!, watch: () => watch!() as AsyncGenerator<unknown> };
 }
@@ -111,45 +111,54 @@ describe("a stream of events", () => {
     vi.useRealTimers();
   });
 
-  /** A caller whose token lasts so long, and whose events never come. */
-  function setUpEvents({ tokenMs = 24 * 3_600_000 } = {}) {
+  interface EventsOptions {
+    /** How long the caller's token lasts. */
+    readonly tokenMs?: number;
+    /** What happens; nothing, unless told. */
+    readonly next?: () => Promise<IteratorResult<unknown>>;
+  }
+
+  const silence = () => new Promise<never>(() => {});
+
+  function setUpEvents({ tokenMs = 24 * 3_600_000, next = silence }: EventsOptions = {}) {
     let released = 0;
+    let revoked = false;
     const stopping = new AbortController();
-    const silent = () => ({
+    const watchProposals = () => ({
       [Symbol.asyncIterator]: () => ({
-        next: () => new Promise<never>(() => {}),
+        next,
         return: async () => {
           released += 1;
           return { done: true, value: undefined };
         },
       }),
     });
-    const bounded = boundStreams(new Map([[MatchingService, { watchProposals: silent }]]), {
-      stopping: stopping.signal,
-      now: Date.now,
-    }).get(MatchingService) as Record<string, Call>;
-    const watch = (userId = "usr_a") => {
-      const expiresAtSeconds = (Date.now() + tokenMs) / 1000;
-      const caller = {
-        userId,
-        role: Role.DEVELOPER,
-        sessionId: "s",
-        tokenId: "t",
-        issuedAtSeconds: 0,
-        expiresAtSeconds,
-      };
-      const request = {
-        requestId: "r",
-        traceparent: undefined,
-        deadlineAtMs: Date.now() + 30_000,
-        caller,
-        note: () => {},
-        cacheUses: [],
-      };
-      const values = createContextValues().set(requestContextKey, request);
-      return bounded.watchProposals!({}, { values }) as AsyncGenerator<unknown>;
+    const bounds = { stopping: stopping.signal, now: Date.now, isRevoked: () => revoked };
+    const bounded = boundStreams(new Map([[MatchingService, { watchProposals }]]), bounds).get(MatchingService);
+    const watchAs = (caller: Caller | undefined) => {
+      const values = createContextValues().set(
+        requestContextKey,
+        requestContext(caller === undefined ? {} : { caller }),
+      );
+      return (bounded as Record<string, Call>).watchProposals!({}, { values }) as AsyncGenerator<unknown>;
     };
-    return { watch, stop: () => stopping.abort(), released: () => released };
+    return {
+      watchAs,
+      watch: (userId = "usr_a") =>
+        watchAs({
+          userId,
+          role: Role.DEVELOPER,
+          sessionId: "s",
+          tokenId: "t",
+          issuedAtSeconds: 0,
+          expiresAtSeconds: (Date.now() + tokenMs) / 1000,
+        }),
+      stop: () => stopping.abort(),
+      revoke: () => {
+        revoked = true;
+      },
+      released: () => released,
+    };
   }
 
   test.each([
@@ -200,13 +209,19 @@ describe("a stream of events", () => {
     void watch().next();
   });
 
+  test("tells nothing more to who has signed out here, and ends in peace", async () => {
+    let event = 0;
+    const next = async () => ({ done: false, value: ++event });
+    const { watch, revoke, released } = setUpEvents({ next });
+    const events = watch();
+    expect(await events.next()).toEqual({ done: false, value: 1 });
+    revoke();
+    expect(await events.next()).toEqual({ done: true, value: undefined });
+    expect([released(), vi.getTimerCount()]).toEqual([1, 0]);
+  });
+
   test("of nobody is refused", async () => {
-    const { watch } = setUpEvents();
-    const values = createContextValues().set(requestContextKey, undefined);
-    const bounded = boundStreams(new Map([[MatchingService, { watchProposals: () => watch() }]]), {
-      stopping: new AbortController().signal,
-      now: Date.now,
-    }).get(MatchingService) as Record<string, Call>;
-    await expect((bounded.watchProposals!({}, { values }) as AsyncGenerator<unknown>).next()).rejects.toThrow();
+    const { watchAs } = setUpEvents();
+    await expect(watchAs(undefined).next()).rejects.toMatchObject({ errorCode: "AUTHENTICATION_FAILED" });
   });
 });
