@@ -4,7 +4,7 @@ import type { ImplementationCall, Implementations } from "../contract/implementa
 import { LONGEST_STREAM_MS } from "../contract/stream-life.ts";
 import { GatewayError } from "../errors.ts";
 import { rpc as rpcPolicy } from "../gen/policy/v1/policy_pb.ts";
-import { createOpenStreams, type OpenStreams } from "./open-streams.ts";
+import { createOpenStreams, MAX_STREAMS_PER_USER, type OpenStreams } from "./open-streams.ts";
 
 export interface StreamBounds {
   /** Fires when streams have to end because the process does. */
@@ -26,7 +26,7 @@ const RETRY_AFTER_SECONDS = 1;
  * - A stream of events (the policy's `events`), which has none of its own, when its caller's token has expired, and after
  *   15 minutes at the latest: who has signed out elsewhere, or has another role by now, is found out when they connect
  *   again. Who has signed out here hears no more at once. That is no error, and nothing is lost: they say what they heard.
- * - And nobody has more than a few of those open.
+ * - And whoever opens more than a few of those ends the first of theirs.
  */
 export function boundStreams(implementations: Implementations, bounds: StreamBounds): Implementations {
   const openStreams = createOpenStreams(bounds.now);
@@ -56,60 +56,82 @@ function hasEvents(rpc: DescMethod): boolean {
 }
 
 function listStream(call: ImplementationCall, { stopping }: StreamBounds): ImplementationCall {
-  return (request, context) => untilEnd(call(request, context) as AsyncIterable<unknown>, stopping, undefined);
+  return (request, context) =>
+    untilEnded(
+      () => call(request, context) as AsyncIterable<unknown>,
+      (end) => onAbort(stopping, () => end(stoppingError())),
+    );
 }
 
-function eventStream(call: ImplementationCall, bounds: StreamBounds, open: OpenStreams): ImplementationCall {
+function eventStream(call: ImplementationCall, bounds: StreamBounds, openStreams: OpenStreams): ImplementationCall {
   const { stopping, now, isRevoked } = bounds;
   return async function* (request, context) {
     const caller = callerOf(context);
     const { userId, expiresAtSeconds } = caller;
     const lifeMs = Math.min(expiresAtSeconds * 1000 - now(), LONGEST_STREAM_MS);
-    const leave = open.enter(userId, now() + lifeMs);
-    try {
-      for await (const event of untilEnd(call(request, context) as AsyncIterable<unknown>, stopping, lifeMs)) {
-        if (isRevoked(caller)) return;
-        yield event;
-      }
-    } finally {
-      leave();
+    const arm: Arm = (end) => {
+      const leave = openStreams.enter({ userId, untilMs: now() + lifeMs, crowdOut: () => end(crowdedOutError()) });
+      const stopListening = onAbort(stopping, () => end(stoppingError()));
+      const timer = setTimeout(end, lifeMs);
+      return () => {
+        clearTimeout(timer);
+        stopListening();
+        leave();
+      };
+    };
+    for await (const event of untilEnded(() => call(request, context) as AsyncIterable<unknown>, arm)) {
+      if (isRevoked(caller)) return;
+      yield event;
     }
   };
 }
 
-async function* untilEnd(
-  messages: AsyncIterable<unknown>,
-  stopping: AbortSignal,
-  lifeMs: number | undefined,
-): AsyncGenerator<unknown> {
-  const iterator = messages[Symbol.asyncIterator]();
-  let isOver = false;
+/** Ends a stream: in peace, or with an error as its last word. */
+type End = (error?: GatewayError) => void;
+
+/** Sees to it that a stream is ended when its time has come; answers what undoes that. */
+type Arm = (end: End) => () => void;
+
+async function* untilEnded(open: () => AsyncIterable<unknown>, arm: Arm): AsyncGenerator<unknown> {
+  let ending: { readonly error: GatewayError | undefined } | undefined;
   let stopWaiting = () => {};
-  const onStop = () => stopWaiting();
-  const onOver = () => {
-    isOver = true;
+  const disarm = arm((error) => {
+    ending ??= { error };
     stopWaiting();
-  };
-  stopping.addEventListener("abort", onStop);
-  const timer = lifeMs === undefined ? undefined : setTimeout(onOver, lifeMs);
+  });
+  const iterator = open()[Symbol.asyncIterator]();
   // No Promise.race with one promise for the end: it would remember every message of a stream that lasts for long.
   const next = () =>
     new Promise<IteratorResult<unknown>>((resolve, reject) => {
-      stopWaiting = () => (stopping.aborted ? reject(stoppingError()) : resolve({ done: true, value: undefined }));
-      if (stopping.aborted || isOver) stopWaiting();
-      else iterator.next().then(resolve, reject);
+      stopWaiting = () => {
+        if (ending?.error === undefined) resolve({ done: true, value: undefined });
+        else reject(ending.error);
+      };
+      if (ending === undefined) iterator.next().then(resolve, reject);
+      else stopWaiting();
     });
   try {
     for (let result = await next(); !result.done; result = await next()) yield result.value;
   } finally {
-    if (timer !== undefined) clearTimeout(timer);
-    stopping.removeEventListener("abort", onStop);
+    disarm();
     // Not awaited: it comes to its end only when whatever it waits for speaks. What fails in that has no reader any more.
     iterator.return?.().catch(() => {});
   }
 }
 
+/** Calls it when the signal fires, or now if it has; answers what undoes that. */
+function onAbort(signal: AbortSignal, listener: () => void): () => void {
+  if (signal.aborted) listener();
+  signal.addEventListener("abort", listener);
+  return () => signal.removeEventListener("abort", listener);
+}
+
 function stoppingError(): GatewayError {
   const options = { retryAfterSeconds: RETRY_AFTER_SECONDS };
   return new GatewayError("SERVICE_UNAVAILABLE", "The gateway is stopping: connect again.", options);
+}
+
+function crowdedOutError(): GatewayError {
+  const detail = `You have opened more than ${MAX_STREAMS_PER_USER} streams, and this was the first of them.`;
+  return new GatewayError("RATE_LIMIT_EXCEEDED", detail);
 }

@@ -1,39 +1,61 @@
-import { GatewayError } from "../errors.ts";
-
 /** Two tabs and a phone, twice. HTTP/1.1 browsers have six connections to a host, and streams hold theirs. */
 export const MAX_STREAMS_PER_USER = 6;
 
-/** Who has how many streams of events open, on this process. */
-export interface OpenStreams {
+/** A stream of events that is open. */
+export interface OpenStream {
+  readonly userId: string;
   /**
-   * Answers what to call at the stream's end. Throws RATE_LIMIT_EXCEEDED where the user has as many as one may have. A
-   * stream is over at `untilMs`, whatever has become of it: where workerd stops a request in its tracks, nothing that was
-   * to be done at its end is done.
+   * When it is over, whatever has become of it, in milliseconds since the epoch: where workerd stops a request in its
+   * tracks, nothing that was to be done at its end is done.
    */
-  enter(userId: string, untilMs: number): () => void;
+  readonly untilMs: number;
+  /** Called when its user has opened too many since. */
+  readonly crowdOut: () => void;
 }
 
-/** A user without a stream takes no memory; one with streams has a connection for each. */
+/** Who has which streams of events open, on this process. */
+export interface OpenStreams {
+  /** Answers what to call at the stream's end. */
+  enter(stream: OpenStream): () => void;
+}
+
+/**
+ * Nobody has more than a few: whoever opens one more ends the one that was opened first. To refuse the new one would be
+ * the wrong way round. The old one may be of a phone that has lost its network, which nobody notices for minutes, and
+ * the phone would wait for itself; and a browser that is refused does not come again.
+ */
 export function createOpenStreams(now: () => number): OpenStreams {
-  const byUser = new Map<string, Set<{ readonly untilMs: number }>>();
+  const byUser = new Map<string, Set<OpenStream>>();
+  /** In the order in which they were opened, which is about that of their ends. */
+  const all = new Set<OpenStream>();
+
+  const leave = (stream: OpenStream) => {
+    all.delete(stream);
+    const theirs = byUser.get(stream.userId);
+    theirs?.delete(stream);
+    if (theirs?.size === 0) byUser.delete(stream.userId);
+  };
+
+  const dropForgotten = () => {
+    const nowMs = now();
+    for (const stream of all) {
+      if (stream.untilMs > nowMs) return;
+      leave(stream);
+    }
+  };
 
   return {
-    enter(userId, untilMs) {
-      const streams = byUser.get(userId) ?? new Set();
-      const nowMs = now();
-      for (const stream of streams) if (stream.untilMs <= nowMs) streams.delete(stream);
-      if (streams.size >= MAX_STREAMS_PER_USER) {
-        const firstEndMs = Math.min(...[...streams].map((stream) => stream.untilMs));
-        throw new GatewayError("RATE_LIMIT_EXCEEDED", `You have ${streams.size} streams open: close one first.`, {
-          retryAfterSeconds: Math.max(1, Math.ceil((firstEndMs - nowMs) / 1000)),
-        });
+    enter(stream) {
+      dropForgotten();
+      const theirs = byUser.get(stream.userId) ?? new Set();
+      const [first] = theirs;
+      if (first !== undefined && theirs.size >= MAX_STREAMS_PER_USER) {
+        leave(first);
+        first.crowdOut();
       }
-      const stream = { untilMs };
-      byUser.set(userId, streams.add(stream));
-      return () => {
-        streams.delete(stream);
-        if (streams.size === 0 && byUser.get(userId) === streams) byUser.delete(userId);
-      };
+      all.add(stream);
+      byUser.set(stream.userId, theirs.add(stream));
+      return () => leave(stream);
     },
   };
 }

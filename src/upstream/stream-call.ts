@@ -45,7 +45,7 @@ export function createStreamCall(
   const gauge = metrics.openStreams.labels({ service: labelOf(service) });
   const timeoutMs = LONGEST_STREAM_MS + GRACE_MS;
 
-  return async function* (method, settings, request, { values, signal }) {
+  const open: StreamCall = async function* (method, settings, request, { values, signal }) {
     const decision = await breaker.admit();
     if (!decision.admitted) throw breakerRefusal(service, decision.retryAfterMs);
     const judge = judgeOnce(decision);
@@ -56,7 +56,6 @@ export function createStreamCall(
     }
     gauge.set(slots.taken());
     const silence = setTimeout(judge, SILENT_HEAD_MS, "neutral");
-    let status = "CANCELLED";
     try {
       const header = metadataOf(requestContextOf(values));
       const input = only(create(method.input, request));
@@ -66,17 +65,28 @@ export function createStreamCall(
         yield message as Message;
       }
       judge("success");
-      status = "OK";
     } catch (error) {
       const failure = toUpstreamError(error, { service, settings, signal });
       judge(outcomeOf(failure, false));
-      status = grpcCodeName(failure);
       throw failure;
     } finally {
       clearTimeout(silence);
       judge("neutral");
       leave();
       gauge.set(slots.taken());
+    }
+  };
+
+  return async function* (method, ...rest) {
+    // Of one whose reader stops reading nothing else is heard.
+    let status = "CANCELLED";
+    try {
+      yield* open(method, ...rest);
+      status = "OK";
+    } catch (error) {
+      status = grpcCodeName(error);
+      throw error;
+    } finally {
       counterOf({ service, method }, status).inc();
     }
   };

@@ -199,14 +199,27 @@ describe("a stream of events", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test("is one of a few that one user has, and frees its place however it ends", async () => {
-    const { watch } = setUpEvents({ tokenMs: 60_000 });
-    const open = Array.from({ length: MAX_STREAMS_PER_USER }, () => watch().next());
-    await expect(watch().next()).rejects.toMatchObject({ errorCode: "RATE_LIMIT_EXCEEDED" });
+  test("is one of a few: whoever opens one more ends the first of theirs, which hears why", async () => {
+    const { watch, released } = setUpEvents();
+    const [first, ...others] = Array.from({ length: MAX_STREAMS_PER_USER }, () => watch().next());
+    for (const other of others) void other.catch(() => expect.fail("only the first is ended"));
     void watch("usr_b").next();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(released()).toBe(0);
+    void watch().next();
+    await expect(first).rejects.toMatchObject({ errorCode: "RATE_LIMIT_EXCEEDED" });
+    expect(released()).toBe(1);
+  });
+
+  test("leaves its place however it ends", async () => {
+    const { watch, stop } = setUpEvents({ tokenMs: 60_000 });
+    const open = Array.from({ length: MAX_STREAMS_PER_USER }, () => watch().next());
     await vi.advanceTimersByTimeAsync(60_000);
     await Promise.all(open);
-    void watch().next();
+    const later = Array.from({ length: MAX_STREAMS_PER_USER }, () => watch().next());
+    await vi.advanceTimersByTimeAsync(0);
+    stop();
+    for (const each of later) await expect(each).rejects.toMatchObject(STOPPING);
   });
 
   test("tells nothing more to who has signed out here, and ends in peace", async () => {

@@ -175,12 +175,15 @@ test("streams leave the service's connection to its calls: theirs is another one
 test("a service that is left alone gets no stream either", async () => {
   const server = await startMisbehavingGrpcServer();
   server.misbehave(refuse(14, "draining"));
-  const { platform } = openUpstream(server.url, { breaker: { ...DEFAULT_BREAKER_OPTIONS, openMs: 60_000 } });
+  const { platform, metrics } = openUpstream(server.url, { breaker: { ...DEFAULT_BREAKER_OPTIONS, openMs: 60_000 } });
   const fail = async () => (await readAll(platform.orchestrator.watchProposals({}, callContext()))).failure!;
   for (let n = 0; n < DEFAULT_BREAKER_OPTIONS.failureThreshold; n++)
     expect(outline(await fail())[0]).toBe("SERVICE_UNAVAILABLE");
   expect((await fail()).errorCode).toBe("CIRCUIT_BREAKER_OPEN");
-  expect(server.calls).toHaveLength(DEFAULT_BREAKER_OPTIONS.failureThreshold);
+  const { failureThreshold } = DEFAULT_BREAKER_OPTIONS;
+  expect(server.calls).toHaveLength(failureThreshold);
+  // As of other calls: who is refused is counted, too.
+  expect(serviceCalls(metrics)).toEqual({ "orchestrator WatchProposals UNAVAILABLE": failureThreshold + 1 });
 });
 
 test("nobody's stream is nobody's rejection: one that was never read makes no call", async () => {
