@@ -25,7 +25,7 @@ import { createMethodCounters, type MethodCounters } from "./method-counters.ts"
 import { retry, sleep } from "./retry.ts";
 import { createRetryBudget } from "./retry-budget.ts";
 import { labelOf, type UpstreamService } from "./services.ts";
-import { createStreamCall } from "./stream-call.ts";
+import { createStreamCall, type StreamCall } from "./stream-call.ts";
 import { toUpstreamError } from "./upstream-errors.ts";
 
 /** What a call needs of the request that it serves: any handler's context has it. */
@@ -122,15 +122,18 @@ export function createUpstreamClient<S extends DescService>(
       isProbe: false,
     };
   };
-  const openStream = createStreamCall(options, counterOf);
+  let openStream: StreamCall | undefined;
   for (const method of desc.methods) {
     const settings = callSettingsOf(method);
     if (method.methodKind === "unary") {
       client[method.localName] = (request: MessageInitShape<DescMessage>, context: CallContext) =>
         send(callOf(method as DescMethodUnary, settings, request, context));
     } else if (method.methodKind === "server_streaming") {
+      // Only where there is one: a gauge of streams that a service does not have would be a riddle.
+      openStream ??= createStreamCall(options, counterOf);
+      const open = openStream;
       client[method.localName] = (request: MessageInitShape<DescMessage>, context: CallContext) =>
-        openStream(method as DescMethodServerStreaming, settings, request, context);
+        open(method as DescMethodServerStreaming, settings, request, context);
     }
   }
   return client as UpstreamClient<S>;
