@@ -95,7 +95,7 @@ async function* untilEnd(
   try {
     for (let result = await next(); !result.done; result = await next()) yield result.value;
   } finally {
-    clearTimeout(timer);
+    if (timer !== undefined) clearTimeout(timer);
     stopping.removeEventListener("abort", onStop);
     // Not awaited: it comes to its end only when whatever it waits for speaks. What fails in that has no reader any more.
     iterator.return?.().catch(() => {});
