@@ -80,6 +80,7 @@ export async function createGateway(config: Config, ports: Ports): Promise<Gatew
     stopping,
     now,
     isRevoked: (caller) => seen.has(caller) || seen.hasEnded(caller),
+    keepAlive,
   });
 
   const { logger, metrics, errorReporter, exposition } = telemetry;

@@ -4,6 +4,7 @@ import type { ImplementationCall, Implementations } from "../contract/implementa
 import { LONGEST_STREAM_MS } from "../contract/stream-life.ts";
 import { GatewayError } from "../errors.ts";
 import { rpc as rpcPolicy } from "../gen/policy/v1/policy_pb.ts";
+import type { Ports } from "../ports.ts";
 import { createOpenStreams, MAX_STREAMS_PER_USER, type OpenStreams } from "./open-streams.ts";
 
 export interface StreamBounds {
@@ -13,6 +14,8 @@ export interface StreamBounds {
   readonly now: () => number;
   /** Whether this instance knows that somebody's token has been ended before its time. */
   readonly isRevoked: (caller: Caller) => boolean;
+  /** As in Ports: for a runtime that stops what runs for a client who has gone. */
+  readonly keepAlive: Ports["keepAlive"];
 }
 
 /** Seconds after which another instance has taken over. */
@@ -64,7 +67,7 @@ function listStream(call: ImplementationCall, { stopping }: StreamBounds): Imple
 }
 
 function eventStream(call: ImplementationCall, bounds: StreamBounds, openStreams: OpenStreams): ImplementationCall {
-  const { stopping, now, isRevoked } = bounds;
+  const { stopping, now, isRevoked, keepAlive } = bounds;
   return async function* (request, context) {
     const caller = callerOf(context);
     const { userId, expiresAtSeconds } = caller;
@@ -73,10 +76,14 @@ function eventStream(call: ImplementationCall, bounds: StreamBounds, openStreams
       const leave = openStreams.enter({ userId, untilMs: now() + lifeMs, crowdOut: () => end(crowdedOutError()) });
       const stopListening = onAbort(stopping, () => end(stoppingError()));
       const timer = setTimeout(end, lifeMs);
+      const left = Promise.withResolvers<void>();
+      // Workerd would stop this in its tracks when the client goes, and the place would stay taken.
+      keepAlive(left.promise);
       return () => {
         clearTimeout(timer);
         stopListening();
         leave();
+        left.resolve();
       };
     };
     for await (const event of untilEnded(() => call(request, context) as AsyncIterable<unknown>, arm)) {

@@ -27,7 +27,7 @@ describe("every public rpc", () => {
       "TasksService",
       "UsersService",
     ]);
-    expect(rpcs.length).toBeGreaterThanOrEqual(20);
+    expect(rpcs.length).toBeGreaterThanOrEqual(25);
   });
 
   test.each(rpcs)("%s has a policy that can be kept", (_name, rpc) => {
@@ -61,7 +61,7 @@ interface Route {
   readonly access?: "ANYONE";
   readonly roles?: readonly ("CLIENT" | "DEVELOPER" | "ADMIN")[];
   readonly self?: string;
-  readonly data?: "TASK_OWNER" | "TASK_READER" | "TASK_LIST";
+  readonly data?: "TASK_OWNER" | "TASK_READER" | "TASK_LIST" | "PROPOSAL_READER" | "PROPOSAL_DEVELOPER";
   readonly status?: number;
   /** Where the body goes: the message, or one field of it. */
   readonly body?: string;
@@ -72,6 +72,8 @@ interface Route {
   /** What tells the account of a sign-in. */
   readonly account?: string;
   readonly noStore?: true;
+  /** A stream of events: what tells one from another, and what says where to go on. */
+  readonly events?: readonly [idField: string, afterField: string];
 }
 
 // `buf breaking` compares messages and rpcs. It does not see that a path, a status or an access has changed.
@@ -115,6 +117,27 @@ const ROUTES: Readonly<Record<string, readonly [rpc: string, route: Route]>> = {
   "POST /api/v1/matching/filter": ["MatchingService.FilterCandidates", { data: "TASK_OWNER", body: "*" }],
   "GET /api/v1/matching/recommendations/{task_id}": ["MatchingService.GetRecommendations", { data: "TASK_OWNER" }],
   "GET /api/v1/matching/health": ["MatchingService.GetMatchingHealth", {}],
+  // 21 to 25
+  "POST /api/v1/matching/tasks/{task_id}/start": [
+    "MatchingService.StartMatching",
+    { data: "TASK_OWNER", status: 201, body: "*" },
+  ],
+  "GET /api/v1/matching/proposals": [
+    "MatchingService.ListProposals",
+    { data: "PROPOSAL_READER", answers: "proposals" },
+  ],
+  "POST /api/v1/matching/proposals/{proposal_id}/accept": [
+    "MatchingService.AcceptProposal",
+    { roles: ["DEVELOPER"], data: "PROPOSAL_DEVELOPER", body: "*", answers: "proposal" },
+  ],
+  "POST /api/v1/matching/proposals/{proposal_id}/reject": [
+    "MatchingService.RejectProposal",
+    { roles: ["DEVELOPER"], data: "PROPOSAL_DEVELOPER", body: "*", answers: "proposal" },
+  ],
+  "GET /api/v1/matching/proposals/events": [
+    "MatchingService.WatchProposals",
+    { data: "PROPOSAL_READER", events: ["event_id", "after_event_id"] },
+  ],
 };
 
 function nameOf(schema: DescEnum, number: number): string | undefined {
@@ -136,6 +159,7 @@ describe("the routes that the contract's annotations make", () => {
         ...(policy.rateClass !== RateClass.UNSPECIFIED && { limit: nameOf(RateClassSchema, policy.rateClass) }),
         ...(policy.rateSubject !== undefined && { account: policy.rateSubject.field }),
         ...(policy.noStore && { noStore: true }),
+        ...(policy.events !== undefined && { events: [policy.events.idField, policy.events.afterField] }),
       };
       return [`${method} ${template.source}`, [`${rpc.parent.name}.${rpc.name}`, route]] as const;
     });
@@ -147,7 +171,10 @@ describe("the routes that the contract's annotations make", () => {
     const bindings = httpBindings(publicServices);
     const namesOf = (keep: (policy: (typeof bindings)[number]["policy"]) => boolean) =>
       bindings.filter(({ policy }) => keep(policy)).map(({ method, template }) => `${method} ${template.source}`);
-    expect(namesOf(({ page }) => page !== undefined)).toEqual(["GET /api/v1/tasks"]);
+    expect(namesOf(({ page }) => page !== undefined).toSorted()).toEqual([
+      "GET /api/v1/matching/proposals",
+      "GET /api/v1/tasks",
+    ]);
     expect(namesOf(({ partial }) => partial).toSorted()).toEqual([
       "PUT /api/v1/tasks/{task_id}",
       "PUT /api/v1/users/developers/{user_id}",

@@ -14,7 +14,7 @@ type Call = (...args: unknown[]) => unknown;
 function setUp(watchBooks: () => AsyncIterable<unknown>) {
   const stopping = new AbortController();
   const service = { getBook: async () => ({ title: "Dune" }), watchBooks };
-  const bounds = { stopping: stopping.signal, now: Date.now, isRevoked: () => false };
+  const bounds = { stopping: stopping.signal, now: Date.now, isRevoked: () => false, keepAlive: () => {} };
   const wrapped = boundStreams(new Map([[LibraryService, service]]), bounds).get(LibraryService);
   const { getBook, watchBooks: watch } = wrapped as Record<string, Call>;
   return { stop: () => stopping.abort(), getBook: getBook!, watch: () => watch!() as AsyncGenerator<unknown> };
@@ -133,7 +133,13 @@ describe("a stream of events", () => {
         },
       }),
     });
-    const bounds = { stopping: stopping.signal, now: Date.now, isRevoked: () => revoked };
+    const kept: Promise<void>[] = [];
+    const bounds = {
+      stopping: stopping.signal,
+      now: Date.now,
+      isRevoked: () => revoked,
+      keepAlive: (work: Promise<void>) => void kept.push(work),
+    };
     const bounded = boundStreams(new Map([[MatchingService, { watchProposals }]]), bounds).get(MatchingService);
     const watchAs = (caller: Caller | undefined) => {
       const values = createContextValues().set(
@@ -158,6 +164,7 @@ describe("a stream of events", () => {
         revoked = true;
       },
       released: () => released,
+      kept,
     };
   }
 
@@ -165,7 +172,7 @@ describe("a stream of events", () => {
     [24 * 3_600_000, LONGEST_STREAM_MS, "a token that lasts is looked at again after a while"],
     [60_000, 60_000, "nobody hears more than their token lets them"],
   ])("of a token that lasts %d ms ends in peace after %d: %s", async (tokenMs, lifeMs) => {
-    const { watch, released } = setUpEvents({ tokenMs });
+    const { watch, released, kept } = setUpEvents({ tokenMs });
     const next = watch().next();
     let ended = false;
     void next.then(() => {
@@ -177,6 +184,8 @@ describe("a stream of events", () => {
     expect(await next).toEqual({ done: true, value: undefined });
     expect(released(), "what it read from is let go").toBe(1);
     expect(vi.getTimerCount()).toBe(0);
+    expect(kept).toHaveLength(1);
+    await Promise.all(kept);
   });
 
   test("outlives the deadline of its request", async () => {

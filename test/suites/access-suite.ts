@@ -1,26 +1,18 @@
-import { createClient } from "@connectrpc/connect";
-import { createGrpcTransport } from "@connectrpc/connect-node";
 import { beforeAll, describe, expect, test } from "vitest";
 import { AuthService } from "#gen/gateway/v1/auth_pb.ts";
 import { MatchingService } from "#gen/gateway/v1/matching_pb.ts";
 import { TasksService } from "#gen/gateway/v1/tasks_pb.ts";
 import { UsersService } from "#gen/gateway/v1/users_pb.ts";
-import { OrchestratorService } from "#gen/platform/orchestrator/v1/orchestrator_pb.ts";
 import { Access, DataRule, Role } from "#gen/policy/v1/policy_pb.ts";
-import type { RunningPlatform } from "#platform/platform.ts";
 import type { RpcPolicy } from "#src/contract/policy.ts";
 import type { HttpBinding } from "#src/rest/http-binding.ts";
 import { httpBindings } from "#src/rest/http-rules.ts";
 import { type CallOptions, call, type Person, register, signInAdmin } from "../support/gateway-under-test.ts";
-
-export interface AccessTarget {
-  readonly url: string;
-  readonly platform: RunningPlatform;
-}
+import type { Target } from "./suite-target.ts";
 
 /**
  * Who calls. Owner and client are CLIENTs, of whom the first has posted the tasks; developer and assignee are
- * DEVELOPERs with profiles, of whom the second has one task assigned.
+ * DEVELOPERs with profiles, of whom the second is the one who fits the tasks, and has one assigned.
  */
 const CALLERS = ["anonymous", "garbage", "owner", "client", "developer", "assignee", "admin"] as const;
 type CallerName = (typeof CALLERS)[number];
@@ -31,6 +23,8 @@ interface World {
   readonly assignedTask: string;
   /** The id of a task that nobody has touched. */
   newTask(): Promise<string>;
+  /** The id of a proposal to the assignee that nobody has answered. */
+  newProposal(): Promise<string>;
   /** The refresh token of a session that nobody has used. */
   newSession(): Promise<string>;
 }
@@ -45,7 +39,7 @@ interface Row {
   /** For anonymous and garbage: 401 unless the route is for anyone. */
   readonly others?: number;
   /** What the request is about, where the policy's data rule asks; the owner's open task unless told. */
-  readonly about?: "assigned task" | "no task" | "caller's list" | "owner's list";
+  readonly about?: "assigned task" | "no task" | "caller's list" | "owner's list" | "no proposal";
 }
 
 const TASK = {
@@ -57,6 +51,7 @@ const TASK = {
 };
 const OWNER_OR_ADMIN = [200, 403, 403, 403, 200] as const;
 const SELF_OR_ADMIN = [403, 403, 200, 403, 200] as const;
+const PROPOSALS = "/api/v1/matching/proposals";
 let fresh = 0;
 const freshEmail = () => `access-${process.pid}-${++fresh}@devmatch.example`;
 
@@ -222,6 +217,85 @@ const ROWS: readonly Row[] = [
     request: async () => ["GET /api/v1/matching/health"],
     signedIn: 200,
   },
+  {
+    route: "POST /api/v1/matching/tasks/{task_id}/start",
+    why: "the task's owner, or ADMIN",
+    request: async ({ newTask }) => [`POST /api/v1/matching/tasks/${await newTask()}/start`],
+    signedIn: [201, 403, 403, 403, 201],
+  },
+  {
+    route: "POST /api/v1/matching/tasks/{task_id}/start",
+    why: "what does not exist is 404 before anybody could own it",
+    about: "no task",
+    request: async () => ["POST /api/v1/matching/tasks/tsk_none/start"],
+    signedIn: 404,
+  },
+  {
+    route: "GET /api/v1/matching/proposals",
+    why: "a DEVELOPER sees its own, ADMIN all; a CLIENT has none of its own",
+    about: "caller's list",
+    request: async () => [`GET ${PROPOSALS}`],
+    signedIn: [403, 403, 200, 200, 200],
+  },
+  {
+    route: "GET /api/v1/matching/proposals",
+    why: "with task_id also the task's owner; a DEVELOPER still its own",
+    request: async ({ openTask }) => [`GET ${PROPOSALS}?task_id=${openTask}`],
+    signedIn: [200, 403, 200, 200, 200],
+  },
+  {
+    route: "GET /api/v1/matching/proposals",
+    why: "a task that does not exist is 404 for who would have to own it, and has no proposals",
+    about: "no task",
+    request: async () => [`GET ${PROPOSALS}?task_id=tsk_none`],
+    signedIn: [404, 404, 200, 200, 200],
+  },
+  {
+    route: "POST /api/v1/matching/proposals/{proposal_id}/accept",
+    why: "the developer it is for, and nobody in their place",
+    request: async ({ newProposal }) => [`POST ${PROPOSALS}/${await newProposal()}/accept`],
+    signedIn: [403, 403, 403, 200, 403],
+  },
+  {
+    route: "POST /api/v1/matching/proposals/{proposal_id}/accept",
+    why: "the role is known before the proposal",
+    about: "no proposal",
+    request: async () => [`POST ${PROPOSALS}/prp_none/accept`],
+    signedIn: [403, 403, 404, 404, 403],
+  },
+  {
+    route: "POST /api/v1/matching/proposals/{proposal_id}/reject",
+    why: "the developer it is for, and nobody in their place",
+    request: async ({ newProposal }) => [`POST ${PROPOSALS}/${await newProposal()}/reject`, { reason: "No time" }],
+    signedIn: [403, 403, 403, 200, 403],
+  },
+  {
+    route: "POST /api/v1/matching/proposals/{proposal_id}/reject",
+    why: "the role is known before the proposal",
+    about: "no proposal",
+    request: async () => [`POST ${PROPOSALS}/prp_none/reject`],
+    signedIn: [403, 403, 404, 404, 403],
+  },
+  {
+    route: "GET /api/v1/matching/proposals/events",
+    why: "a DEVELOPER hears of its own, ADMIN of all; a CLIENT has none of its own",
+    about: "caller's list",
+    request: async () => [`GET ${PROPOSALS}/events`],
+    signedIn: [403, 403, 200, 200, 200],
+  },
+  {
+    route: "GET /api/v1/matching/proposals/events",
+    why: "with task_id also the task's owner; a DEVELOPER still of its own",
+    request: async ({ assignedTask }) => [`GET ${PROPOSALS}/events?task_id=${assignedTask}`],
+    signedIn: [200, 403, 200, 200, 200],
+  },
+  {
+    route: "GET /api/v1/matching/proposals/events",
+    why: "a task that does not exist is 404 for who would have to own it",
+    about: "no task",
+    request: async () => [`GET ${PROPOSALS}/events?task_id=tsk_none`],
+    signedIn: [404, 404, 200, 200, 200],
+  },
   // Last: it ends the callers' sessions.
   {
     route: "POST /api/v1/auth/logout",
@@ -243,10 +317,10 @@ const PLANTED = {
 };
 
 /** Section 3 of the contract over HTTP: every route by every caller, plain and with a planted identity. */
-export function accessSuite(target: () => AccessTarget): void {
+export function accessSuite(target: Target): void {
   let world: World;
   beforeAll(async () => {
-    world = await createWorld(target());
+    world = await createWorld(target().url);
   });
 
   test("the rows cover every route of the contract, and no other", () => {
@@ -329,7 +403,7 @@ export function accessSuite(target: () => AccessTarget): void {
 
   test("a list shows a CLIENT its own, a DEVELOPER what is OPEN or its own, ADMIN everything", async () => {
     const { url } = target();
-    const { people, openTask, assignedTask } = await createWorld(target());
+    const { people, openTask, assignedTask } = await createWorld(url);
     const { owner, client, developer, assignee, admin } = people;
     const listed = async (person: Person, query = "") => {
       const { body } = await call(url, `GET /api/v1/tasks?limit=100${query}`, { token: person.token });
@@ -343,6 +417,25 @@ export function accessSuite(target: () => AccessTarget): void {
     expect(await listed(assignee, "&status=ASSIGNED")).toEqual([assignedTask]);
     expect(await listed(developer, `&client_id=${owner.userId}`)).toEqual([openTask]);
     expect(await listed(admin, `&client_id=${owner.userId}`)).toHaveLength(2);
+  });
+
+  test("a list of proposals shows a DEVELOPER its own, the task's owner the task's, ADMIN everything", async () => {
+    const { url } = target();
+    const { people, assignedTask, newProposal } = await createWorld(url);
+    const { owner, developer, assignee, admin } = people;
+    const listed = async (person: Person, query = "") => {
+      const { body } = await call(url, `GET ${PROPOSALS}?limit=100${query}`, { token: person.token });
+      return body.map((proposal: { proposal_id: string }) => proposal.proposal_id) as string[];
+    };
+    const open = await newProposal();
+    const [accepted] = await listed(owner, `&task_id=${assignedTask}`);
+    expect(await listed(owner, `&task_id=${assignedTask}`)).toEqual([accepted]);
+    expect(await listed(assignee)).toEqual([open, accepted]);
+    expect(await listed(assignee, `&task_id=${assignedTask}`)).toEqual([accepted]);
+    expect(await listed(developer)).toEqual([]);
+    expect(await listed(developer, `&task_id=${assignedTask}`)).toEqual([]);
+    expect(await listed(admin)).toEqual(expect.arrayContaining([open, accepted]));
+    expect(await listed(admin, `&task_id=${assignedTask}`)).toEqual([accepted]);
   });
 }
 
@@ -371,14 +464,19 @@ function edgeRefusal({ access, roles, selfField }: RpcPolicy, caller: CallerName
 
 /** What the policy's data rule says of somebody whom the edge lets through. */
 function dataAllows({ data }: RpcPolicy, { about }: Row, caller: CallerName): boolean {
-  if (caller === "admin" || caller === "owner" || about === "no task") return true;
+  if (caller === "admin" || about === "no task" || about === "no proposal") return true;
+  const isOwner = caller === "owner";
   switch (data) {
     case DataRule.TASK_OWNER:
-      return false;
+      return isOwner;
     case DataRule.TASK_READER:
-      return caller === "assignee" || (caller === "developer" && about !== "assigned task");
+      return isOwner || caller === "assignee" || (caller === "developer" && about !== "assigned task");
     case DataRule.TASK_LIST:
       return caller !== "client" || about === "caller's list";
+    case DataRule.PROPOSAL_READER:
+      return ROLES[caller] === Role.DEVELOPER || (isOwner && about !== "caller's list");
+    case DataRule.PROPOSAL_DEVELOPER:
+      return caller === "assignee";
     default:
       return true;
   }
@@ -411,7 +509,7 @@ function expectRefusal({ headers, body }: Awaited<ReturnType<typeof call>>, stat
   if (status === 401) expect(headers.get("www-authenticate")).toMatch(/^Bearer /);
 }
 
-async function createWorld({ url, platform }: AccessTarget): Promise<World> {
+async function createWorld(url: string): Promise<World> {
   const [owner, client, developer, assignee, admin] = await Promise.all([
     register(url, "CLIENT"),
     register(url, "CLIENT"),
@@ -422,11 +520,13 @@ async function createWorld({ url, platform }: AccessTarget): Promise<World> {
   // A skill of this world alone, so that only the assignee is proposed.
   const skill = `access-${++fresh}-${process.pid}`;
   const newTask = async () => {
-    const { body } = await call(url, "POST /api/v1/tasks", {
-      token: owner.token,
-      body: { ...TASK, skill_tags: [skill] },
-    });
-    return body.task_id as string;
+    const body = { ...TASK, skill_tags: [skill] };
+    return (await must(url, "POST /api/v1/tasks", owner, body)).task_id as string;
+  };
+  const propose = async (taskId: string) => {
+    const { proposals } = await must(url, `POST /api/v1/matching/tasks/${taskId}/start`, owner);
+    expect(proposals, "the assignee is the only one who fits").toMatchObject([{ user_id: assignee.userId }]);
+    return proposals[0].proposal_id as string;
   };
   const newSession = async () => {
     const body = { email: client.email, password: client.password };
@@ -434,32 +534,28 @@ async function createWorld({ url, platform }: AccessTarget): Promise<World> {
   };
   await makeProfile(url, developer, "access");
   await makeProfile(url, assignee, skill);
-  const presence = `PUT /api/v1/users/developers/${assignee.userId}/presence`;
-  await call(url, presence, { token: assignee.token, body: { presence: "SEARCHING" } });
+  await must(url, `PUT /api/v1/users/developers/${assignee.userId}/presence`, assignee, { presence: "SEARCHING" });
   const assignedTask = await newTask();
-  await assign(platform, assignedTask, assignee.userId);
+  await must(url, `POST ${PROPOSALS}/${await propose(assignedTask)}/accept`, assignee);
   return {
     people: { owner, client, developer, assignee, admin },
     openTask: await newTask(),
     assignedTask,
     newTask,
+    newProposal: async () => propose(await newTask()),
     newSession,
   };
 }
 
-async function makeProfile(url: string, { token, email }: Person, skill: string): Promise<void> {
-  const body = { display_name: "Somebody", email, skill_tags: [skill], hourly_rate: 50 };
-  const { status } = await call(url, "POST /api/v1/users/developers", { token, body });
-  expect(status).toBe(201);
+async function makeProfile(url: string, person: Person, skill: string): Promise<void> {
+  const body = { display_name: "Somebody", email: person.email, skill_tags: [skill], hourly_rate: 50 };
+  await must(url, "POST /api/v1/users/developers", person, body);
 }
 
-/** Through the orchestrator, as it happens in real life: no REST route of today assigns a task. */
-async function assign({ services }: RunningPlatform, taskId: string, userId: string): Promise<void> {
-  const orchestrator = createClient(OrchestratorService, createGrpcTransport({ baseUrl: services.orchestrator.url }));
-  const { proposals } = await orchestrator.startMatching({ taskId, limit: 1 });
-  const proposal = proposals.find((candidate) => candidate.userId === userId);
-  expect(proposal, "the assignee is the only one who fits").toBeDefined();
-  await orchestrator.respondToProposal({ proposalId: proposal!.proposalId, userId, accept: true });
+async function must(url: string, request: string, { token }: Person, body?: object) {
+  const answer = await call(url, request, { token, body });
+  expect(answer.status, `${request}: ${JSON.stringify(answer.body)}`).toBeLessThan(300);
+  return answer.body;
 }
 
 function profileOf(userId: string) {

@@ -93,11 +93,9 @@ export function badValuesSuite(target: Target): void {
 
     test("refuses a second value for what does not repeat", async () => {
       const { path, token } = await row.ready(world);
-      for (const { name, repeats } of parameters) {
+      for (const { name, repeats, good = "1" } of parameters) {
         if (repeats) continue;
-        const value = name === "status" ? "OPEN" : name === "strategy" ? "greedy" : "1";
-        const { client } = world;
-        const pair = `${name}=${name === "client_id" ? client.userId : value}`;
+        const pair = `${name}=${name === "client_id" ? world.client.userId : good}`;
         await expectRefusal(url(), `GET ${path}?${pair}&${pair}`, { token }, invalid(name));
       }
     });
@@ -116,8 +114,8 @@ export function badValuesSuite(target: Target): void {
     "%s names its path, query and body together",
     async (_name, row) => {
       const { path, token, body } = await row.ready(world);
-      const field = row.route.includes("{user_id}") ? "user_id" : "task_id";
-      const badPath = path.replace(/(developers|tasks|recommendations)\/[^/]+/, "$1/-bad-");
+      const field = idFieldOf(row);
+      const badPath = path.replace(`/${idIn(path)}`, "/-bad-");
       const options = { token: tokenFor(row, token), body: body && { ...body, no_such: 1 } };
       const expected = invalid(field, "nor_this", ...(body === undefined ? [] : ["no_such"]));
       await expectRefusal(url(), `${methodOf(row)} ${badPath}?nor_this=1`, options, expected);
@@ -128,8 +126,8 @@ export function badValuesSuite(target: Target): void {
     "%s takes the id from the path alone",
     async (_name, row) => {
       const { path, token, body } = await row.ready(world);
-      const field = row.route.includes("{user_id}") ? "user_id" : "task_id";
-      const id = /(?:developers|tasks|recommendations)\/([^/]+)/.exec(path)![1]!;
+      const field = idFieldOf(row);
+      const id = idIn(path);
       for (const spelling of [field, field.replace("_i", "I")]) {
         const request = `${methodOf(row)} ${path}?${spelling}=${id}`;
         const answer = await call(url(), request, { token, body });
@@ -163,6 +161,10 @@ export function badValuesSuite(target: Target): void {
     await expectRefusal(url(), `GET /api/v1/users/developers?${query}`, { token }, invalid("budget_lower_bound"));
   });
 }
+
+/** The one variable of a route's path, and what a path has in its place. */
+const idFieldOf = ({ route }: RestRoute): string => /\{(\w+)\}/.exec(route)![1]!;
+const idIn = (path: string): string => /\/(?:developers|tasks|recommendations|proposals)\/([^/]+)/.exec(path)![1]!;
 
 function wrongValues({ kind, wrong = [], required }: BodyField) {
   const missing = [["null", "null is nothing"]] as const;

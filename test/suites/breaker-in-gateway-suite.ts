@@ -1,10 +1,10 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type Answer, call } from "../support/gateway-under-test.ts";
+import { type Cast, callRoute, gatherCast, ROUTES_WITH_NEEDS } from "../support/routes-with-needs.ts";
 import { samplesOf, scrape } from "../support/scrape.ts";
 import type { ScriptedServices } from "../support/scripted-gateway.ts";
 import { hang } from "../support/scripted-service.ts";
-import { type Cast, callRoute, gatherCast, TODAYS_ROUTES } from "../support/todays-routes.ts";
 import type { SuiteTarget } from "./suite-target.ts";
 
 export interface BreakerTarget extends SuiteTarget {
@@ -20,7 +20,7 @@ const FAILURE_THRESHOLD = 5;
 export const REQUEST_TIMEOUT_MS = 1_000;
 /** A route that needs the Task Service alone, and one that does not need it. */
 const ILL = "GET /api/v1/tasks";
-const WELL = TODAYS_ROUTES.filter(({ needs }) => !needs.includes("tasks"));
+const WELL = ROUTES_WITH_NEEDS.filter(({ needs }) => !needs.includes("tasks"));
 
 /** What a circuit breaker does, as clients and operators see it. */
 export function breakerInGatewaySuite(target: () => BreakerTarget): void {

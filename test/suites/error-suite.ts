@@ -78,6 +78,7 @@ const CODES: readonly CodeRow[] = [
 const CUT_OFF = cannot("tell a service that died over a call from one that is not there") ? UNAVAILABLE : GARBAGE;
 
 const TASK = { title: "Errors", skill_tags: ["errors"], budget_lower_bound: 10, budget_upper_bound: 90 };
+const PROPOSALS = "/api/v1/matching/proposals";
 const OK_TRAILERS = { "grpc-status": "0" };
 
 /** A row: what stands in for the Task Service's answer, and why it is no answer. */
@@ -343,9 +344,15 @@ export function errorSuite(target: () => ErrorTarget): void {
       ["createDeveloperProfile", () => ["POST /api/v1/users/developers", newProfile()], () => developer],
       ["updatePresence", () => [`PUT ${pathOf(developer)}/presence`, { presence: "IDLE" }], () => developer],
       ["updateDeveloperProfile", () => [`PUT ${pathOf(developer)}`, WHOLE_PROFILE], () => developer],
+      ["startMatching", () => [`POST /api/v1/matching/tasks/${taskId}/start`], () => client],
+      ["listProposals", () => [`GET ${PROPOSALS}`], () => developer],
+      ["respondToProposal", () => [`POST ${PROPOSALS}/prp_1/accept`], () => developer],
+      ["watchProposals", () => [`GET ${PROPOSALS}/events`], () => developer],
     ];
     test.each(elsewhere)("from %s it does not: 502", async (rpc, request, who) => {
-      target().scripted.users.answer({ [rpc]: refuse });
+      const { users, orchestrator } = target().scripted;
+      users.answer({ [rpc]: refuse });
+      orchestrator.answer({ [rpc]: refuse });
       const [line, body] = request();
       const answer = await expectProblem(line, GARBAGE, { token: who()?.token, ...(body ? { body } : {}) });
       expect(answer.headers.has("www-authenticate")).toBe(false);
@@ -378,7 +385,7 @@ export function errorSuite(target: () => ErrorTarget): void {
     const user = { userId: "usr_1", email: "a@b.example", displayName: "A", userType: UserType.CLIENT };
     const rows: readonly [
       what: string,
-      service: "users" | "tasks",
+      service: "users" | "tasks" | "orchestrator",
       rpc: string,
       message: object,
       request: () => readonly [string, unknown?],
@@ -448,6 +455,14 @@ export function errorSuite(target: () => ErrorTarget): void {
         () => undefined,
       ],
       [
+        "no answered proposal",
+        "orchestrator",
+        "respondToProposal",
+        {},
+        () => [`POST ${PROPOSALS}/prp_1/reject`],
+        () => developer,
+      ],
+      [
         "a time that JSON cannot say",
         "users",
         "getUser",
@@ -461,6 +476,28 @@ export function errorSuite(target: () => ErrorTarget): void {
       const [line, body] = request();
       await expectProblem(line, GARBAGE, { token: who()?.token, ...(body ? { body } : {}) });
     });
+  });
+
+  test("a stream that begins with an event about nothing: 502, since nothing has been said yet", async () => {
+    target().scripted.orchestrator.answer({
+      async *watchProposals() {
+        yield { eventId: "1" };
+      },
+    });
+    await expectProblem(`GET ${PROPOSALS}/events`, GARBAGE, { token: developer.token });
+  });
+
+  test("what an Orchestrator does not offer is 501, call by call", async () => {
+    target().scripted.orchestrator.lack("startMatching", "listProposals", "respondToProposal", "watchProposals");
+    await expectProblem(`POST /api/v1/matching/tasks/${taskId}/start`, NOT_IMPLEMENTED, { token: client.token });
+    for (const request of [
+      `GET ${PROPOSALS}`,
+      `POST ${PROPOSALS}/prp_1/accept`,
+      `POST ${PROPOSALS}/prp_1/reject`,
+      `GET ${PROPOSALS}/events`,
+    ]) {
+      await expectProblem(request, NOT_IMPLEMENTED, { token: developer.token });
+    }
   });
 
   describe("a User Service that lacks what this project added", () => {

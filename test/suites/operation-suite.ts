@@ -1,9 +1,9 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type CallOptions, call } from "../support/gateway-under-test.ts";
+import { type Cast, callRoute, gatherCast, ROUTES_WITH_NEEDS } from "../support/routes-with-needs.ts";
 import { countOf, samplesOf, scrape } from "../support/scrape.ts";
 import type { ScriptedServices } from "../support/scripted-gateway.ts";
-import { type Cast, callRoute, gatherCast, TODAYS_ROUTES } from "../support/todays-routes.ts";
 import type { SuiteTarget } from "./suite-target.ts";
 
 export interface OperationTarget extends SuiteTarget {
@@ -15,7 +15,7 @@ export interface OperationTarget extends SuiteTarget {
 
 const SERVICES = ["user-service", "task-service", "recommendation-service", "orchestrator", "presence-service"];
 const OPERATION_ROUTES = ["/health", "/health/detailed", "/health/live", "/health/ready", "/metrics"];
-const TEMPLATES = TODAYS_ROUTES.map(({ route }) => route.split(" ")[1]!);
+const TEMPLATES = ROUTES_WITH_NEEDS.map(({ route }) => route.split(" ")[1]!);
 const PROBLEM = "application/problem+json";
 
 /** Section 6 of the contract: what whoever runs the gateway can see of it. */
@@ -118,7 +118,7 @@ export function operationSuite(target: () => OperationTarget): void {
         ["OPTIONS", `/api/v1/tasks/${cast.taskId}`],
         ["BREW", "/coffee"],
       ];
-      await Promise.all(TODAYS_ROUTES.map((route) => callRoute(url, route, cast)));
+      await Promise.all(ROUTES_WITH_NEEDS.map((route) => callRoute(url, route, cast)));
       for (const [method, path] of strange) await call(url, `${method} ${path}`, { token: cast.client.token });
       const metrics = await scrape(url);
       const known = [...TEMPLATES, ...OPERATION_ROUTES, "unmatched"];

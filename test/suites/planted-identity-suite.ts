@@ -1,7 +1,7 @@
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { call } from "../support/gateway-under-test.ts";
+import { type Cast, callRoute, gatherCast, ROUTES_WITH_NEEDS } from "../support/routes-with-needs.ts";
 import type { ScriptedServices } from "../support/scripted-gateway.ts";
-import { type Cast, callRoute, gatherCast, TODAYS_ROUTES } from "../support/todays-routes.ts";
 import type { SuiteTarget } from "./suite-target.ts";
 
 export interface PlantedTarget extends SuiteTarget {
@@ -50,7 +50,9 @@ export function plantedIdentitySuite(target: () => PlantedTarget): void {
   });
 
   describe("J-22 what a client plants in its headers is seen by no service:", () => {
-    const rows = TODAYS_ROUTES.filter(({ needs }) => needs.length > 0).map((route) => [route.route, route] as const);
+    const rows = ROUTES_WITH_NEEDS.filter(({ needs }) => needs.length > 0).map(
+      (route) => [route.route, route] as const,
+    );
     test.each(rows)("%s", async (_name, route) => {
       const { url, scripted } = target();
       const requestId = `planted-${crypto.randomUUID()}`;

@@ -13,7 +13,7 @@ import {
   UNAUTHENTICATED,
 } from "../support/problems.ts";
 import { createWorld, type World } from "../support/rest-routes.ts";
-import { newTask, profileBody, scoringBody, taskBody } from "../support/samples.ts";
+import { newProposal, newTask, profileBody, scoringBody, taskBody } from "../support/samples.ts";
 import type { Target } from "./suite-target.ts";
 
 interface Row {
@@ -30,6 +30,8 @@ interface OrderWorld extends World {
   readonly stranger: Person;
   /** Somebody's whose status does not change again. */
   readonly completed: string;
+  /** To somebody else than the developer, and rejected. */
+  readonly proposalId: string;
 }
 
 const TEXT = { "content-type": "text/plain" };
@@ -227,6 +229,69 @@ const ROWS: readonly Row[] = [
     refusal: invalid("hourly_rate"),
   },
   {
+    wrong: ["the role", "no such proposal"],
+    request: () => "POST /api/v1/matching/proposals/prp_nobody/accept",
+    token: asClient,
+    refusal: ACCESS_DENIED,
+  },
+  {
+    wrong: ["the role", "bad input, to accept a proposal"],
+    request: () => "POST /api/v1/matching/proposals/-bad-/accept",
+    token: asClient,
+    body: "{",
+    refusal: ACCESS_DENIED,
+  },
+  {
+    wrong: ["bad input", "somebody else's proposal"],
+    request: ({ proposalId }) => `POST /api/v1/matching/proposals/${proposalId}/reject`,
+    token: ({ developer }) => developer.token,
+    body: { reason: 1 },
+    refusal: invalid("reason"),
+  },
+  {
+    wrong: ["somebody else's proposal", "it has been answered"],
+    request: ({ proposalId }) => `POST /api/v1/matching/proposals/${proposalId}/accept`,
+    token: ({ developer }) => developer.token,
+    refusal: ACCESS_DENIED,
+  },
+  {
+    wrong: ["bad input", "no task named, to list its proposals"],
+    request: () => "GET /api/v1/matching/proposals?limit=0",
+    token: asClient,
+    refusal: invalid("limit"),
+  },
+  {
+    wrong: ["bad input", "somebody else's task, to hear of its proposals"],
+    request: ({ taskId }) => `GET /api/v1/matching/proposals/events?task_id=${taskId}&x=1`,
+    token: asStranger,
+    refusal: invalid("x"),
+  },
+  {
+    wrong: ["somebody else's task, to hear of its proposals", "an event that there cannot be"],
+    request: ({ taskId }) => `GET /api/v1/matching/proposals/events?task_id=${taskId}&after_event_id=no`,
+    token: asStranger,
+    refusal: ACCESS_DENIED,
+  },
+  {
+    wrong: ["no such task, to hear of its proposals", "an event that there cannot be"],
+    request: () => "GET /api/v1/matching/proposals/events?task_id=tsk_nobody&after_event_id=no",
+    token: asStranger,
+    refusal: NOT_FOUND,
+  },
+  {
+    wrong: ["somebody else's task, to start matching", "it is not open"],
+    request: ({ completed }) => `POST /api/v1/matching/tasks/${completed}/start`,
+    token: asStranger,
+    refusal: ACCESS_DENIED,
+  },
+  {
+    wrong: ["bad input, to start matching", "it is not open"],
+    request: ({ completed }) => `POST /api/v1/matching/tasks/${completed}/start`,
+    token: asClient,
+    body: { strategy: "none" },
+    refusal: invalid("strategy"),
+  },
+  {
     wrong: ["no such task", "it would not be the caller's"],
     request: () => "PUT /api/v1/tasks/tsk_nobody",
     token: asStranger,
@@ -268,7 +333,9 @@ async function createOrderWorld(url: string): Promise<OrderWorld> {
   const [stranger, completed] = await Promise.all([register(url, "CLIENT"), newTask(url, common.client)]);
   const body = { status: "COMPLETED" };
   await call(url, `PUT /api/v1/tasks/${completed}`, { token: common.client.token, body });
-  return { ...common, stranger, completed };
+  const { proposalId, developer } = await newProposal(url, common.client);
+  await call(url, `POST /api/v1/matching/proposals/${proposalId}/reject`, { token: developer.token });
+  return { ...common, stranger, completed, proposalId };
 }
 
 /** The order of refusals, pair by pair. */

@@ -22,7 +22,7 @@ const ROWS: readonly Row[] = [
   ["users", "GET /api/v1/users/developers", 503, any],
   ["tasks", "GET /api/v1/tasks", 503, any],
   ["recommendation", "GET /api/v1/matching/health", 503, any],
-  ["orchestrator", ...detailed("orchestrator")],
+  ["orchestrator", "GET /api/v1/matching/proposals", 503, any],
   ["presence", ...detailed("presence-service")],
 ];
 
@@ -33,7 +33,7 @@ export function restartSuite(start: () => Promise<RestartTarget>): void {
       const target = await start();
       onTestFinished(() => target.stop());
       const { url, platform } = target;
-      const { token } = await register(url, "CLIENT");
+      const { token } = await register(url, "DEVELOPER");
       const ask = async () => {
         const { status, body } = await call(url, request, { token });
         return { status, found: status === 200 && found(body) };

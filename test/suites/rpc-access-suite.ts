@@ -1,4 +1,3 @@
-import type { DescMethodUnary } from "@bufbuild/protobuf";
 import { beforeAll, describe, expect, test } from "vitest";
 import { TasksService } from "#gen/gateway/v1/tasks_pb.ts";
 import { Access, DataRule, Role } from "#gen/policy/v1/policy_pb.ts";
@@ -7,7 +6,17 @@ import type { ErrorCode } from "#src/errors.ts";
 import { type Person, register, signInAdmin } from "../support/gateway-under-test.ts";
 import { createWorld, type World } from "../support/rest-routes.ts";
 import { RPC_CALLS } from "../support/rpc-calls.ts";
-import { expectError, failing, invoke, PUBLIC_RPCS, reasonOf, shortName, TRANSPORTS } from "../support/rpc-clients.ts";
+import {
+  expectError,
+  failing,
+  invoke,
+  PUBLIC_RPCS,
+  type PublicRpc,
+  reasonOf,
+  shortName,
+  TRANSPORTS,
+} from "../support/rpc-clients.ts";
+import { newProposal } from "../support/samples.ts";
 import type { Target } from "./suite-target.ts";
 
 const CALLERS = ["anonymous", "garbage", "CLIENT", "DEVELOPER", "ADMIN"] as const;
@@ -25,9 +34,11 @@ const byName = PUBLIC_RPCS.map((rpc) => [shortName(rpc), rpc] as const);
 export function rpcAccessSuite(target: Target): void {
   let world: World;
   let stranger: Person;
+  let listener: Person;
   beforeAll(async () => {
     world = await createWorld(target().url);
     stranger = await register(target().url, "DEVELOPER");
+    listener = (await newProposal(target().url, world.client)).developer;
   });
 
   describe.each(PROTOCOLS)("%s", (protocol) => {
@@ -37,7 +48,10 @@ export function rpcAccessSuite(target: Target): void {
     );
 
     test.each(cells)("%s with an empty message by %s: %s", async (_name, caller, verdict, rpc) => {
-      const options = { token: await tokenOf(target().url, caller), headers: PLANTED };
+      // A stream is let in once it tells something, so its developer is one to whom something has happened.
+      const isListener = caller === "DEVELOPER" && rpc.methodKind !== "unary";
+      const token = isListener ? listener.token : await tokenOf(target().url, caller);
+      const options = { token, headers: PLANTED };
       if (verdict !== "goes on") {
         const error = await failing(over(), rpc, {}, options);
         expectError(error, verdict);
@@ -66,6 +80,24 @@ export function rpcAccessSuite(target: Target): void {
       await invoke(over(), rpc, request, { token: world.admin.token });
     });
 
+    const proposalRpcs = byName.filter(([, rpc]) => policyOf(rpc).data === DataRule.PROPOSAL_READER);
+    test.each(proposalRpcs)("%s is for the owner of the task that it names, and for ADMIN", async (_name, rpc) => {
+      const { taskId } = await newProposal(target().url, world.client);
+      const other = await register(target().url, "CLIENT");
+      expectError(await failing(over(), rpc, { taskId }, { token: other.token, headers: PLANTED }), "ACCESS_DENIED");
+      await invoke(over(), rpc, { taskId }, { token: world.client.token });
+      await invoke(over(), rpc, { taskId }, { token: world.admin.token });
+    });
+
+    const answerRpcs = byName.filter(([, rpc]) => policyOf(rpc).data === DataRule.PROPOSAL_DEVELOPER);
+    test.each(answerRpcs)("%s is for the developer whom the proposal is for, and not for ADMIN", async (name, rpc) => {
+      const { request, by } = await RPC_CALLS[name]!(world);
+      for (const { token } of [stranger, world.client, world.admin]) {
+        expectError(await failing(over(), rpc, request, { token, headers: PLANTED }), "ACCESS_DENIED");
+      }
+      await invoke(over(), rpc, request, { token: by?.token });
+    });
+
     test("another's list of tasks is denied to a CLIENT", async () => {
       const other = await register(target().url, "CLIENT");
       const request = { clientId: world.client.userId };
@@ -82,15 +114,19 @@ export function rpcAccessSuite(target: Target): void {
     expect(policies.filter(({ roles }) => roles.length > 0).length).toBeGreaterThan(1);
     expect(policies.filter(({ selfField }) => selfField !== undefined).length).toBeGreaterThan(1);
     expect(policies.filter(({ data }) => data === DataRule.TASK_OWNER).length).toBeGreaterThan(4);
+    expect(policies.filter(({ data }) => data === DataRule.PROPOSAL_READER).length).toBeGreaterThan(1);
+    expect(policies.filter(({ data }) => data === DataRule.PROPOSAL_DEVELOPER).length).toBeGreaterThan(1);
   });
 }
 
 /** What the policy says of an empty message; undefined where it lets the caller in. */
-function verdictOf(rpc: DescMethodUnary, caller: CallerName): ErrorCode | undefined {
-  const { access, roles, selfField } = policyOf(rpc);
+function verdictOf(rpc: PublicRpc, caller: CallerName): ErrorCode | undefined {
+  const { access, roles, selfField, data } = policyOf(rpc);
   if (access === Access.ANYONE) return undefined;
   if (caller === "anonymous" || caller === "garbage") return "AUTHENTICATION_FAILED";
   if (roles.length > 0 && !roles.includes(Role[caller])) return "ACCESS_DENIED";
+  // It names no task, so none of the caller's.
+  if (data === DataRule.PROPOSAL_READER && caller === "CLIENT") return "ACCESS_DENIED";
   // It names nobody, who is not the caller.
   return selfField !== undefined && caller !== "ADMIN" ? "ACCESS_DENIED" : undefined;
 }

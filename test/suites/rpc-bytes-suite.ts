@@ -1,8 +1,9 @@
-import { create, type DescMethodUnary, toBinary, toJsonString } from "@bufbuild/protobuf";
+import { create, toBinary, toJsonString } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { AuthService } from "#gen/gateway/v1/auth_pb.ts";
+import { MatchingService } from "#gen/gateway/v1/matching_pb.ts";
 import { TasksService } from "#gen/gateway/v1/tasks_pb.ts";
 import { UsersService } from "#gen/gateway/v1/users_pb.ts";
 import type { ErrorCode } from "#src/errors.ts";
@@ -13,6 +14,7 @@ import {
   envelope,
   expectError,
   PUBLIC_RPCS,
+  type PublicRpc,
   pathOf,
   type RawRpc,
   reasonOf,
@@ -32,6 +34,7 @@ const HUGE = new Uint8Array(MAX_BYTES + 1);
 const { getTask, createTask, listTasks } = TasksService.method;
 const { updatePresence, createDeveloper } = UsersService.method;
 const { login } = AuthService.method;
+const { watchProposals } = MatchingService.method;
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
 interface Row {
@@ -177,7 +180,7 @@ const good = toBinary(getTask.input, create(getTask.input, { taskId: "tsk_none" 
 const bytes = (...values: number[]) => new Uint8Array(values);
 
 /** What no client of a library sends: always the client's mistake, and told as such. */
-const HOSTILE: readonly (readonly [what: string, rpc: DescMethodUnary, raw: RawRpc, refusal: ErrorCode])[] = [
+const HOSTILE: readonly (readonly [what: string, rpc: PublicRpc, raw: RawRpc, refusal: ErrorCode])[] = [
   [
     "gRPC, which needs trailers",
     getTask,
@@ -202,6 +205,39 @@ const HOSTILE: readonly (readonly [what: string, rpc: DescMethodUnary, raw: RawR
     getTask,
     { contentType: "application/connect+proto", body: envelope(good) },
     "UNSUPPORTED_MEDIA_TYPE",
+  ],
+  [
+    "one message of Connect to an rpc with a stream",
+    watchProposals,
+    { contentType: JSON_TYPE, body: "{}" },
+    "UNSUPPORTED_MEDIA_TYPE",
+  ],
+  [
+    "a stream of Connect with another codec",
+    watchProposals,
+    { contentType: "application/connect+xml", body: envelope(bytes()) },
+    "UNSUPPORTED_MEDIA_TYPE",
+  ],
+  [
+    "a stream of Connect without a message",
+    watchProposals,
+    { contentType: "application/connect+proto", body: bytes() },
+    "VALIDATION_ERROR",
+  ],
+  [
+    "a stream of Connect with two messages",
+    watchProposals,
+    {
+      contentType: "application/connect+json",
+      body: new Uint8Array([...envelope(utf8("{}")), ...envelope(utf8("{}"))]),
+    },
+    "VALIDATION_ERROR",
+  ],
+  [
+    "a stream of Connect with a cut message",
+    watchProposals,
+    { contentType: "application/connect+json", body: envelope(utf8("{}"), { length: 64 }) },
+    "VALIDATION_ERROR",
   ],
   ["Connect with another codec", getTask, { contentType: "application/xml", body: good }, "UNSUPPORTED_MEDIA_TYPE"],
   [
@@ -466,6 +502,7 @@ const CONTENT_TYPES = [
   "application/grpc-web",
   "application/json; charset=utf-8",
   "application/connect+proto",
+  "application/connect+json",
   "application/grpc",
   "text/plain",
 ];

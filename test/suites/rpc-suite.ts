@@ -12,6 +12,7 @@ import {
   failing,
   invoke,
   PUBLIC_RPCS,
+  type PublicRpc,
   pathOf,
   shortName,
   TRANSPORT_NAMES,
@@ -22,6 +23,9 @@ import { newTask } from "../support/samples.ts";
 import type { Target } from "./suite-target.ts";
 
 const { NO_SIDE_EFFECTS } = MethodOptions_IdempotencyLevel;
+
+/** Connect has no GET for a stream. */
+const hasGet = ({ methodKind, idempotency }: PublicRpc) => methodKind === "unary" && idempotency === NO_SIDE_EFFECTS;
 
 /** The public rpcs as clients of Connect and gRPC-Web use them: all of them, by every way in. */
 export function rpcSuite(target: Target): void {
@@ -41,7 +45,7 @@ export function rpcSuite(target: Target): void {
       const { message, header } = await invoke(over(name), rpc, request, { token: by?.token });
       expect(message).toMatchObject(answers);
       expect(header.get("x-request-id")).toMatch(/\S/);
-      const byGet = name.startsWith("Connect by GET") && rpc.idempotency === NO_SIDE_EFFECTS;
+      const byGet = name.startsWith("Connect by GET") && hasGet(rpc);
       expect(header.get("cache-control")).toBe(policyOf(rpc).noStore ? "no-store" : byGet ? "private, no-cache" : null);
     });
 
@@ -92,10 +96,10 @@ export function rpcSuite(target: Target): void {
   });
 
   test.each(PUBLIC_RPCS.map((rpc) => [pathOf(rpc), rpc] as const))(
-    "GET %s is there for an rpc without side effects, and 405 for any other",
+    "GET %s is there for one answer without side effects, and 405 for any other rpc",
     async (path, rpc) => {
       const { status, headers, body } = await call(target().url, `GET ${path}?encoding=json&message=%7B%7D`);
-      if (rpc.idempotency === NO_SIDE_EFFECTS) return expect(status).toBe(401);
+      if (hasGet(rpc)) return expect(status).toBe(401);
       expect({ status, allow: headers.get("allow") }).toEqual({ status: 405, allow: "OPTIONS, POST" });
       expect(body).toMatchObject({ code: "unimplemented", message: "The route does not have this method." });
     },

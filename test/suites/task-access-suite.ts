@@ -1,9 +1,6 @@
-import { createClient } from "@connectrpc/connect";
-import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { beforeAll, describe, expect, test } from "vitest";
-import { OrchestratorService } from "#gen/platform/orchestrator/v1/orchestrator_pb.ts";
 import { call, type Person, register, signInAdmin } from "../support/gateway-under-test.ts";
-import type { SuiteTarget } from "./suite-target.ts";
+import type { Target } from "./suite-target.ts";
 
 /** Whom a task means something to. Assignee and other are DEVELOPERs; the former has accepted the proposals. */
 const CALLERS = ["owner", "client", "assignee", "other", "admin"] as const;
@@ -94,8 +91,8 @@ const STATES: readonly State[] = [
   },
 ];
 
-/** Section 3 of the contract, 13 to 19, where a task's state decides. */
-export function taskAccessSuite(target: () => SuiteTarget): void {
+/** Section 3 of the contract, 13 to 19 and 21, where a task's state decides. */
+export function taskAccessSuite(target: Target): void {
   let people: Readonly<Record<CallerName, Person>>;
   const taskIds: string[] = [];
   // A skill that nobody else's task or developer has.
@@ -103,7 +100,7 @@ export function taskAccessSuite(target: () => SuiteTarget): void {
   const TASK = { title: "State", description: "", skill_tags: [skill], budget_lower_bound: 10, budget_upper_bound: 90 };
 
   beforeAll(async () => {
-    const { url, platform } = target();
+    const { url } = target();
     const [owner, client, assignee, other, admin] = await Promise.all([
       register(url, "CLIENT"),
       register(url, "CLIENT"),
@@ -116,20 +113,15 @@ export function taskAccessSuite(target: () => SuiteTarget): void {
     const profile = { display_name: "State", email: assignee.email, skill_tags: [skill], hourly_rate: 50 };
     await must("POST /api/v1/users/developers", assignee, profile);
     await must(`PUT ${path}/presence`, assignee, { presence: "SEARCHING" });
-    const sessionManager = new Http2SessionManager(platform.services.orchestrator.url);
-    const transport = createGrpcTransport({ baseUrl: platform.services.orchestrator.url, sessionManager });
-    const orchestrator = createClient(OrchestratorService, transport);
     for (const { accepted, statuses } of STATES) {
       const { task_id: taskId } = await must("POST /api/v1/tasks", owner, TASK);
       if (accepted) {
-        const [proposal] = (await orchestrator.startMatching({ taskId, limit: 1 })).proposals;
-        const { proposalId, userId } = proposal!;
-        await orchestrator.respondToProposal({ proposalId, userId, accept: true });
+        const { proposals } = await must(`POST /api/v1/matching/tasks/${taskId}/start`, owner, { limit: 1 });
+        await must(`POST /api/v1/matching/proposals/${proposals[0].proposal_id}/accept`, assignee, {});
       }
       for (const status of statuses) await must(`PUT /api/v1/tasks/${taskId}`, owner, { status });
       taskIds.push(taskId);
     }
-    sessionManager.abort();
   });
 
   async function must(request: string, { token }: Person, body: object) {
@@ -171,6 +163,13 @@ export function taskAccessSuite(target: () => SuiteTarget): void {
         const candidates = { ...body, candidate_user_ids: [people.other.userId] };
         expect(await askAll("POST /api/v1/matching/filter", candidates)).toEqual(owners);
         expect(await askAll(`GET /api/v1/matching/recommendations/${taskId}`)).toEqual(owners);
+      });
+
+      test("is its owner's to have proposed, while it is open", async () => {
+        const isOpen = state.listedFor.other === "OPEN";
+        const owners = isOpen ? 201 : "400 FAILED_PRECONDITION";
+        const answers = await askAll(`POST /api/v1/matching/tasks/${taskIds[index]}/start`, {});
+        expect(answers).toEqual({ ...only([]), owner: owners, admin: owners });
       });
 
       test("cannot be deleted by any other", async () => {

@@ -1,7 +1,4 @@
-import { createClient } from "@connectrpc/connect";
-import { createGrpcTransport } from "@connectrpc/connect-node";
 import { beforeAll, describe, expect, test } from "vitest";
-import { OrchestratorService } from "#gen/platform/orchestrator/v1/orchestrator_pb.ts";
 import { type Answer, call, type Person, register, signInAdmin } from "../support/gateway-under-test.ts";
 import { ACCESS_DENIED, expectRefusal, invalid, NOT_FOUND, type Refusal } from "../support/problems.ts";
 import { ID, newDeveloper, newSkill, newTask, TIME, taskBody } from "../support/samples.ts";
@@ -27,13 +24,13 @@ export function tasksSuite(target: Target): void {
   const refuseUpdate = (taskId: string, body: unknown, refusal: Refusal) =>
     expectRefusal(url(), `PUT /api/v1/tasks/${taskId}`, { token: client.token, body }, refusal);
 
-  /** Has the orchestrator propose the task to the developer, who accepts. */
-  const assign = async (taskId: string, { userId }: Person) => {
-    const baseUrl = target().platform.services.orchestrator.url;
-    const orchestrator = createClient(OrchestratorService, createGrpcTransport({ baseUrl }));
-    const { proposals } = await orchestrator.startMatching({ taskId, limit: 50 });
-    const { proposalId } = proposals.find((proposal) => proposal.userId === userId)!;
-    await orchestrator.respondToProposal({ proposalId, userId, accept: true });
+  /** Has the task proposed to the developer, who accepts. */
+  const assign = async (taskId: string, { userId, token }: Person, owner = client) => {
+    const start = `POST /api/v1/matching/tasks/${taskId}/start`;
+    const { body } = await call(url(), start, { token: owner.token, body: { limit: 50 } });
+    const proposal = body.proposals.find(({ user_id }: { user_id: string }) => user_id === userId);
+    const accept = `POST /api/v1/matching/proposals/${proposal.proposal_id}/accept`;
+    expect((await call(url(), accept, { token })).status).toBe(200);
   };
 
   describe("POST /api/v1/tasks", () => {
@@ -351,7 +348,7 @@ export function tasksSuite(target: Target): void {
       const skill = newSkill();
       const developer = await newDeveloper(url(), { presence: "IDLE", skill_tags: [skill] });
       ids.given = await newTask(url(), owner, { skill_tags: [skill] });
-      await assign(ids.given, developer);
+      await assign(ids.given, developer, owner);
       const by = `client_id=${owner.userId}`;
       expect(namesOf(await list(`?${by}`, developer))).toEqual(["last", "first"]);
       expect(namesOf(await list(`?${by}&status=open`, developer))).toEqual(["last", "first"]);

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { claims, forge, GOOD_HEADER, type JsonSource, part } from "../identity/forge.ts";
 import { type CallOptions, call } from "../support/gateway-under-test.ts";
-import { type Cast, callRoute, gatherCast, TODAYS_ROUTES } from "../support/todays-routes.ts";
+import { type Cast, callRoute, gatherCast, ROUTES_WITH_NEEDS } from "../support/routes-with-needs.ts";
 import type { SuiteTarget } from "./suite-target.ts";
 
 export interface TokenTarget extends SuiteTarget {
@@ -21,8 +21,8 @@ interface Forge {
 
 type Row = readonly [what: string, options: (forge: Forge) => CallOptions | Promise<CallOptions>];
 
-const OPEN_ROUTES = TODAYS_ROUTES.filter(({ number }) => number <= 3);
-const GUARDED_ROUTES = TODAYS_ROUTES.filter(({ number }) => number > 3);
+const OPEN_ROUTES = ROUTES_WITH_NEEDS.filter(({ number }) => number <= 3);
+const GUARDED_ROUTES = ROUTES_WITH_NEEDS.filter(({ number }) => number > 3);
 const FAR = 60 * 60 * 24 * 400;
 
 const BAD: readonly Row[] = [
@@ -130,7 +130,7 @@ export function tokenSuite(target: () => TokenTarget): void {
   });
 
   /** Every route's answer to a request that nothing else is wrong with. */
-  const askAll = async (routes: typeof TODAYS_ROUTES, options: CallOptions) => {
+  const askAll = async (routes: typeof ROUTES_WITH_NEEDS, options: CallOptions) => {
     const rows = routes.map(async (route) => {
       // `token: undefined` takes the person's own token away.
       const answer = await callRoute(target().url, route, by.cast, { token: undefined, ...options });
@@ -246,13 +246,15 @@ export function tokenSuite(target: () => TokenTarget): void {
 
   test("nothing that was refused has happened", async () => {
     const { url } = target();
-    const { client, newcomer, doomedTaskId, leaver } = by.cast;
+    const { client, developer, newcomer, doomedTaskId, leaver } = by.cast;
     expect((await call(url, `GET /api/v1/tasks/${doomedTaskId}`, { token: client.token })).status).toBe(200);
     const profile = `GET /api/v1/users/developers/${newcomer.userId}`;
     expect((await call(url, profile, { token: client.token })).status).toBe(404);
     expect((await call(url, "GET /api/v1/auth/me", { token: leaver.token })).status).toBe(200);
     const tasks = await call(url, "GET /api/v1/tasks", { token: client.token });
-    expect(tasks.body).toHaveLength(2);
+    expect(tasks.body, "those of the cast").toHaveLength(4);
+    const proposals = await call(url, "GET /api/v1/matching/proposals", { token: developer.token });
+    expect(proposals.body.map(({ state }: { state: string }) => state)).toEqual(["PROPOSED", "PROPOSED"]);
   });
 }
 

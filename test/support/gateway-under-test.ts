@@ -118,7 +118,7 @@ export interface CallOptions {
 export interface Answer {
   readonly status: number;
   readonly headers: Headers;
-  /** Parsed where it is JSON, else the text. */
+  /** Parsed where it is JSON, else the text; of a stream of events, which has no end, what it begins with. */
   // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape and assert what they find.
   readonly body: any;
 }
@@ -137,9 +137,24 @@ export async function call(url: string, request: string, { token, body, headers 
     },
     ...(body === undefined ? {} : { body: (raw ? body : JSON.stringify(body)) as BodyInit }),
   });
-  const text = await response.text();
+  const isStream = response.headers.get("content-type") === "text/event-stream";
+  const text = await (isStream ? beginningOf(response) : response.text());
   const json = response.headers.get("content-type")?.includes("json") && text !== "";
   return { status: response.status, headers: response.headers, body: json ? JSON.parse(text) : text };
+}
+
+/** What stands before the first blank line. The rest is not waited for. */
+async function beginningOf({ body }: Response): Promise<string> {
+  let text = "";
+  if (body === null) return text;
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  while (!text.includes("\n\n")) {
+    const { done, value } = await reader.read();
+    if (done) throw new Error(`the stream ended with its beginning: ${text}`);
+    text += value;
+  }
+  await reader.cancel();
+  return text.slice(0, text.indexOf("\n\n") + 2);
 }
 
 /** Somebody who is signed in. */

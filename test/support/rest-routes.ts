@@ -1,5 +1,14 @@
 import { call, type Person, register, signInAdmin } from "./gateway-under-test.ts";
-import { accountBody, newDeveloper, newTask, profileBody, scoringBody, taskBody } from "./samples.ts";
+import {
+  accountBody,
+  newDeveloper,
+  newMatch,
+  newProposal,
+  newTask,
+  profileBody,
+  scoringBody,
+  taskBody,
+} from "./samples.ts";
 
 /** People and things that calls are made with. */
 export interface World {
@@ -25,7 +34,7 @@ export interface ReadyCall {
   readonly body?: object;
 }
 
-/** One of contract.md section 2's first 20. */
+/** One of contract.md section 2's first 25. */
 export interface RestRoute {
   readonly route: string;
   readonly status: number;
@@ -176,6 +185,45 @@ export const REST_ROUTES: readonly RestRoute[] = [
     route: "GET /api/v1/matching/health",
     status: 200,
     ready: ({ client: { token } }) => ({ path: "/api/v1/matching/health", token }),
+  },
+  {
+    route: "POST /api/v1/matching/tasks/{task_id}/start",
+    status: 201,
+    async ready({ url, client }) {
+      const { taskId } = await newMatch(url, client);
+      const body = { limit: 5, strategy: "balanced" };
+      return { path: `/api/v1/matching/tasks/${taskId}/start`, token: client.token, body };
+    },
+  },
+  {
+    route: "GET /api/v1/matching/proposals",
+    status: 200,
+    ready: ({ developer: { token } }) => ({ path: "/api/v1/matching/proposals", token }),
+  },
+  {
+    route: "POST /api/v1/matching/proposals/{proposal_id}/accept",
+    status: 200,
+    async ready({ url, client }) {
+      const { proposalId, developer } = await newProposal(url, client);
+      return { path: `/api/v1/matching/proposals/${proposalId}/accept`, token: developer.token, body: {} };
+    },
+  },
+  {
+    route: "POST /api/v1/matching/proposals/{proposal_id}/reject",
+    status: 200,
+    async ready({ url, client }) {
+      const { proposalId, developer } = await newProposal(url, client);
+      const path = `/api/v1/matching/proposals/${proposalId}/reject`;
+      return { path, token: developer.token, body: { reason: "I am on holiday." } };
+    },
+  },
+  {
+    route: "GET /api/v1/matching/proposals/events",
+    status: 200,
+    // Somebody new, to whom something has happened: a user may have a few streams only, and a silent one begins late.
+    async ready({ url, client }) {
+      return { path: "/api/v1/matching/proposals/events", token: (await newProposal(url, client)).developer.token };
+    },
   },
 ];
 

@@ -1,13 +1,13 @@
 import { expect } from "vitest";
-import { UserPresenceStatus, UserType } from "#gen/platform/common/v1/common_pb.ts";
+import { ProposalState, UserPresenceStatus, UserType } from "#gen/platform/common/v1/common_pb.ts";
 import { type Person, register } from "./gateway-under-test.ts";
 import type { World } from "./rest-routes.ts";
-import { newEmail, newTask, PASSWORD } from "./samples.ts";
+import { newEmail, newMatch, newProposal, newTask, PASSWORD } from "./samples.ts";
 
 export interface ReadyRpc {
   readonly request?: object;
   readonly by?: Person;
-  /** A part of the answer. */
+  /** A part of the answer; of a stream, of its first message. */
   readonly answers: object;
 }
 
@@ -105,4 +105,27 @@ export const RPC_CALLS: Readonly<Record<string, (world: World) => ReadyRpc | Pro
     answers: { metadata: { taskId } },
   }),
   "MatchingService.GetMatchingHealth": ({ client: by }) => ({ by, answers: { healthy: true } }),
+  "MatchingService.StartMatching": async ({ url, client: by }) => {
+    const { taskId, developer } = await newMatch(url, by);
+    const proposal = { taskId, userId: developer.userId, state: ProposalState.PROPOSED, strategy: "greedy" };
+    return { by, request: { taskId, limit: 1, strategy: "greedy" }, answers: { proposals: [proposal] } };
+  },
+  "MatchingService.ListProposals": async ({ url, client: by }) => {
+    const { taskId, proposalId } = await newProposal(url, by);
+    return { by, request: { taskId, limit: 1 }, answers: { proposals: [{ proposalId }], totalCount: 1 } };
+  },
+  "MatchingService.AcceptProposal": async ({ url, client }) => {
+    const { proposalId, developer: by } = await newProposal(url, client);
+    const proposal = { proposalId, userId: by.userId, state: ProposalState.ACCEPTED };
+    return { by, request: { proposalId }, answers: { proposal } };
+  },
+  "MatchingService.RejectProposal": async ({ url, client }) => {
+    const { proposalId, developer: by } = await newProposal(url, client);
+    const proposal = { proposalId, userId: by.userId, state: ProposalState.REJECTED, reason: "Too far." };
+    return { by, request: { proposalId, reason: "Too far." }, answers: { proposal } };
+  },
+  "MatchingService.WatchProposals": async ({ url, client }) => {
+    const { proposalId, developer: by } = await newProposal(url, client);
+    return { by, answers: { eventId: expect.stringMatching(/\S/), proposal: { proposalId, userId: by.userId } } };
+  },
 };

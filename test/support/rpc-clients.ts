@@ -1,6 +1,12 @@
-import type { DescMessage, DescMethodUnary, Message, MessageInitShape } from "@bufbuild/protobuf";
+import type {
+  DescMessage,
+  DescMethodServerStreaming,
+  DescMethodUnary,
+  Message,
+  MessageInitShape,
+} from "@bufbuild/protobuf";
 import { Code, ConnectError, type Transport } from "@connectrpc/connect";
-import { errorFromJsonBytes } from "@connectrpc/connect/protocol-connect";
+import { endStreamFlag, endStreamFromJson, errorFromJsonBytes } from "@connectrpc/connect/protocol-connect";
 import { trailerFlag, trailerParse, validateTrailer } from "@connectrpc/connect/protocol-grpc-web";
 import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-web";
 import { expect } from "vitest";
@@ -11,14 +17,16 @@ import { UsersService } from "#gen/gateway/v1/users_pb.ts";
 import { BadRequestSchema, ErrorInfoSchema } from "#gen/google/rpc/error_details_pb.ts";
 import { ERROR_CODES, type ErrorCode } from "#src/errors.ts";
 
-/** Every rpc of the public API; all of them have one answer. */
+export type PublicRpc = DescMethodUnary | DescMethodServerStreaming;
+
+/** Every rpc of the public API. */
 export const PUBLIC_RPCS = [AuthService, UsersService, TasksService, MatchingService].flatMap(
-  ({ methods }) => methods as DescMethodUnary[],
+  ({ methods }) => methods as PublicRpc[],
 );
 
 /** `TasksService.GetTask` */
-export const shortName = (rpc: DescMethodUnary): string => `${rpc.parent.name}.${rpc.name}`;
-export const pathOf = (rpc: DescMethodUnary): string => `/${rpc.parent.typeName}/${rpc.name}`;
+export const shortName = (rpc: PublicRpc): string => `${rpc.parent.name}.${rpc.name}`;
+export const pathOf = (rpc: PublicRpc): string => `/${rpc.parent.typeName}/${rpc.name}`;
 
 /** The ways in which a client of `@connectrpc/connect-web` can speak to us. */
 export const TRANSPORTS: Readonly<Record<string, (baseUrl: string) => Transport>> = {
@@ -39,22 +47,38 @@ export interface RpcCallOptions {
 }
 
 export interface RpcAnswer {
+  /** Of a stream, the first one. */
   // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape and assert what they find.
   readonly message: any;
   readonly header: Headers;
 }
 
-/** One call of any rpc, through a client's transport. */
+/** One call of any rpc, through a client's transport. A stream is read until its first message, and then left. */
 export async function invoke(
   transport: Transport,
-  rpc: DescMethodUnary,
+  rpc: PublicRpc,
   request: object = {},
   { token, headers, timeoutMs }: RpcCallOptions = {},
 ): Promise<RpcAnswer> {
   const header = { ...(token !== undefined && { authorization: `Bearer ${token}` }), ...headers };
   const init = request as MessageInitShape<DescMessage>;
-  const { message, header: answered } = await transport.unary(rpc, undefined, timeoutMs, header, init);
-  return { message: message as Message, header: answered };
+  if (rpc.methodKind === "unary") {
+    const { message, header: answered } = await transport.unary(rpc, undefined, timeoutMs, header, init);
+    return { message: message as Message, header: answered };
+  }
+  const leaving = new AbortController();
+  try {
+    const answer = await transport.stream(rpc, leaving.signal, timeoutMs, header, only(init));
+    const { done, value } = await answer.message[Symbol.asyncIterator]().next();
+    if (done) expect.fail(`${shortName(rpc)} ended without a message`);
+    return { message: value as Message, header: answer.header };
+  } finally {
+    leaving.abort();
+  }
+}
+
+async function* only<T>(message: T): AsyncGenerator<T, void> {
+  yield message;
 }
 
 /** Makes a call that must fail, and answers its error. */
@@ -121,28 +145,48 @@ export async function sendRaw(url: string, path: string, raw: RawRpc): Promise<R
   const answered = response.headers.get("content-type") ?? "";
   const error = answered.startsWith("application/grpc-web")
     ? errorOfFrames(bytes, response.headers)
-    : response.status === 200
-      ? undefined
-      : plainError(text, response.headers);
+    : answered.startsWith("application/connect+")
+      ? errorOfEndStream(bytes, response.headers)
+      : response.status === 200
+        ? undefined
+        : plainError(text, response.headers);
   return { status: response.status, headers: response.headers, text, error };
 }
 
 /** The error in the last frame of a gRPC-Web answer. Throws where the frames are not whole or have no status. */
 function errorOfFrames(bytes: Uint8Array, headers: Headers): ConnectError | undefined {
-  let at = 0;
-  for (;;) {
+  for (const { flags, data, isLast } of framesOf(bytes)) {
+    expect(isLast).toBe(flags === trailerFlag);
+    if (!isLast) continue;
+    try {
+      validateTrailer(trailerParse(data), headers);
+      return undefined;
+    } catch (error) {
+      return error as ConnectError;
+    }
+  }
+  return expect.fail("there is no frame");
+}
+
+/** The error in the last frame of a stream of Connect, likewise. */
+function errorOfEndStream(bytes: Uint8Array, headers: Headers): ConnectError | undefined {
+  for (const { flags, data, isLast } of framesOf(bytes)) {
+    expect(isLast).toBe(flags === endStreamFlag);
+    if (!isLast) continue;
+    const { error } = endStreamFromJson(data);
+    for (const [name, value] of headers) error?.metadata.append(name, value);
+    return error;
+  }
+  return expect.fail("there is no frame");
+}
+
+/** The envelopes that an answer is made of. Throws where the last one is cut. */
+function* framesOf(bytes: Uint8Array) {
+  for (let at = 0; at < bytes.length; ) {
     const length = new DataView(bytes.buffer, bytes.byteOffset + at).getUint32(1);
     const data = bytes.subarray(at + 5, at + 5 + length);
     expect(data.length).toBe(length);
-    if (bytes[at] === trailerFlag) {
-      expect(at + 5 + length).toBe(bytes.length);
-      try {
-        validateTrailer(trailerParse(data), headers);
-        return undefined;
-      } catch (error) {
-        return error as ConnectError;
-      }
-    }
+    yield { flags: bytes[at]!, data, isLast: at + 5 + length === bytes.length };
     at += 5 + length;
   }
 }

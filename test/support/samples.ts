@@ -73,6 +73,22 @@ export async function setPresence(url: string, { userId, token }: Person, presen
   expect(status).toBe(200);
 }
 
+/** A task of the client's, and the one developer who fits: online, with a skill that nobody else has. */
+export async function newMatch(url: string, client: Person) {
+  const skill = newSkill();
+  const developer = await newDeveloper(url, { presence: "SEARCHING", skill_tags: [skill] });
+  return { developer, taskId: await newTask(url, client, { skill_tags: [skill] }) };
+}
+
+/** The same, and the task is proposed to the developer, who has not answered yet. */
+export async function newProposal(url: string, client: Person) {
+  const { developer, taskId } = await newMatch(url, client);
+  const { status, body } = await call(url, `POST /api/v1/matching/tasks/${taskId}/start`, { token: client.token });
+  expect(status, JSON.stringify(body)).toBe(201);
+  expect(body.proposals).toMatchObject([{ user_id: developer.userId }]);
+  return { developer, taskId, proposalId: body.proposals[0].proposal_id as string };
+}
+
 /** A skill that no other test's developer has, so that lists of developers have only one's own. */
 export function newSkill(): string {
   made += 1;

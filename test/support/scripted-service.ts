@@ -1,20 +1,29 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import type { AddressInfo, Socket } from "node:net";
-import type { DescMethodUnary, DescService, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import type {
+  DescMethod,
+  DescMethodServerStreaming,
+  DescMethodUnary,
+  DescService,
+  MessageInitShape,
+  MessageShape,
+} from "@bufbuild/protobuf";
 import type { HandlerContext, Transport } from "@connectrpc/connect";
 import { connectNodeAdapter, createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { answerUnknownPath } from "#platform/rpc/unknown-path.ts";
 import { createSharedPort } from "#src/node/net/shared-port.ts";
 
-/** Answers one rpc in place of the real service: returns a message, throws a ConnectError, or never settles. */
+/**
+ * Answers one rpc in place of the real service: returns a message, throws a ConnectError, or never settles; for a stream
+ * it yields messages.
+ */
 export type Script<S extends DescService> = {
-  [K in keyof S["method"]]?: S["method"][K] extends {
-    input: infer I extends DescMethodUnary["input"];
-    output: infer O extends DescMethodUnary["output"];
-  }
+  [K in keyof S["method"]]?: S["method"][K] extends DescMethodUnary<infer I, infer O>
     ? (request: MessageShape<I>, context: HandlerContext) => MessageInitShape<O> | Promise<MessageInitShape<O>>
-    : never;
+    : S["method"][K] extends DescMethodServerStreaming<infer I, infer O>
+      ? (request: MessageShape<I>, context: HandlerContext) => AsyncIterable<MessageInitShape<O>>
+      : never;
 };
 
 /** Answers a call below its protocol: whatever bytes a test wants on the wire, over HTTP/2 or HTTP/1.1. */
@@ -31,12 +40,12 @@ export interface ArrivedCall {
 }
 
 /**
- * A real server in a service's place, for gRPC over HTTP/2 and Connect or gRPC-Web over HTTP/1.1. Unless a test says otherwise, it hands every unary call
+ * A real server in a service's place, for gRPC over HTTP/2 and Connect or gRPC-Web over HTTP/1.1. Unless a test says otherwise, it hands every call
  * on to the service it stands for; so one rpc can fail while all that leads up to it is real.
  */
 export interface ScriptedService<S extends DescService> {
   readonly url: string;
-  /** The unary rpcs that arrived at a script or were handed on, the oldest first. */
+  /** The rpcs that arrived at a script or were handed on, the oldest first. */
   readonly arrived: readonly ArrivedCall[];
   /** From now on these rpcs are answered so, and all others are handed on. */
   answer(script: Script<S>): void;
@@ -62,19 +71,34 @@ export async function startScriptedService<S extends DescService>(
   let raw: RawAnswer | undefined;
   let real: { transport: Transport; close: () => void } | undefined;
 
-  const handle = (method: DescMethodUnary) => async (request: object, context: HandlerContext) => {
-    arrived.push({ method: method.name, header: context.requestHeader });
-    const own = script[method.localName as keyof S["method"]] as
-      | ((request: object, context: HandlerContext) => object)
-      | undefined;
-    if (own !== undefined) return own(request, context);
-    if (real === undefined) throw new Error(`${method.name} is neither scripted nor handed on`);
-    return (await real.transport.unary(method, context.signal, undefined, undefined, request as never)).message;
+  /** The script for a call that has just arrived, if there is one. */
+  const scriptFor = <T>({ name, localName }: DescMethod, { requestHeader }: HandlerContext) => {
+    arrived.push({ method: name, header: requestHeader });
+    return script[localName as keyof S["method"]] as ((request: object, context: HandlerContext) => T) | undefined;
   };
+  const realFor = ({ name }: DescMethod): Transport => {
+    if (real === undefined) throw new Error(`${name} is neither scripted nor handed on`);
+    return real.transport;
+  };
+  const handle = (method: DescMethodUnary) => async (request: object, context: HandlerContext) => {
+    const own = scriptFor<object>(method, context);
+    if (own !== undefined) return own(request, context);
+    return (await realFor(method).unary(method, context.signal, undefined, undefined, request as never)).message;
+  };
+  const handleStream = (method: DescMethodServerStreaming) =>
+    async function* (request: object, context: HandlerContext) {
+      const own = scriptFor<AsyncIterable<object>>(method, context);
+      if (own !== undefined) return yield* own(request, context);
+      const requests = (async function* () {
+        yield request as never;
+      })();
+      yield* (await realFor(method).stream(method, context.signal, undefined, undefined, requests)).message;
+    };
   const adapter = connectNodeAdapter({
     routes: (router) => {
       for (const method of service.methods) {
         if (method.methodKind === "unary") router.rpc(method as never, handle(method as DescMethodUnary) as never);
+        else router.rpc(method as never, handleStream(method as DescMethodServerStreaming) as never);
       }
     },
     fallback: answerUnknownPath as never,

@@ -255,6 +255,14 @@ export const BODY_FIELDS: Readonly<Record<string, readonly BodyField[]>> = {
     { name: "required_skills", kind: "texts", wrong: BAD_SKILLS },
     { name: "online_only", kind: "bool" },
   ],
+  "POST /api/v1/matching/tasks/{task_id}/start": [
+    { name: "limit", kind: "whole", wrong: [...BAD_LIMIT, ["51", "one too many"]] },
+    { name: "strategy", kind: "text", wrong: BAD_STRATEGY },
+  ],
+  "POST /api/v1/matching/proposals/{proposal_id}/accept": [],
+  "POST /api/v1/matching/proposals/{proposal_id}/reject": [
+    { name: "reason", kind: "text", wrong: [[long(1001), "1001 characters"]] },
+  ],
 };
 
 const NOT_A_LIMIT: readonly WrongValue[] = [
@@ -286,6 +294,18 @@ const NOT_AN_AMOUNT: readonly WrongValue[] = [
   ["Infinity", "no end"],
   ["%", "malformed percent-encoding"],
 ];
+const NOT_AN_ID: readonly WrongValue[] = [
+  ["", "empty"],
+  ["a%2Fb", "a slash"],
+  ["-a", "it begins with a letter or digit"],
+  ["a%0A", "a line break at the end"],
+  ["a".repeat(129), "one character too many"],
+];
+const NOT_A_STRATEGY: readonly WrongValue[] = [
+  ["", "none"],
+  ["unknown", "an unknown one"],
+  ["Balanced", "names have a letter case"],
+];
 const NO_TAG: readonly WrongValue[] = [
   ["", "empty"],
   ["%20", "blank"],
@@ -297,6 +317,8 @@ const NO_TAG: readonly WrongValue[] = [
 export interface QueryParameter {
   readonly name: string;
   readonly repeats?: true;
+  /** One that is good for every caller. */
+  readonly good?: string;
   /** As it stands in the query. */
   readonly wrong: readonly WrongValue[];
 }
@@ -310,18 +332,10 @@ export const QUERY_PARAMETERS: Readonly<Record<string, readonly QueryParameter[]
     { name: "limit", wrong: [...NOT_A_LIMIT, ["101", "one too many"]] },
   ],
   "GET /api/v1/tasks": [
-    {
-      name: "client_id",
-      wrong: [
-        ["", "empty"],
-        ["a%2Fb", "a slash"],
-        ["-a", "it begins with a letter or digit"],
-        ["a%0A", "a line break at the end"],
-        ["a".repeat(129), "one character too many"],
-      ],
-    },
+    { name: "client_id", wrong: NOT_AN_ID },
     {
       name: "status",
+      good: "OPEN",
       wrong: [
         ["", "empty"],
         ["NO_SUCH", "an unknown name"],
@@ -338,12 +352,37 @@ export const QUERY_PARAMETERS: Readonly<Record<string, readonly QueryParameter[]
   ],
   "GET /api/v1/matching/recommendations/{task_id}": [
     { name: "limit", wrong: [...NOT_A_LIMIT, ["51", "one too many"]] },
+    { name: "strategy", good: "greedy", wrong: NOT_A_STRATEGY },
+  ],
+  "GET /api/v1/matching/proposals": [
+    { name: "task_id", wrong: NOT_AN_ID },
     {
-      name: "strategy",
+      name: "state",
+      good: "PROPOSED",
       wrong: [
-        ["", "none"],
-        ["unknown", "an unknown one"],
-        ["Balanced", "names have a letter case"],
+        ["", "empty"],
+        ["NO_SUCH", "an unknown name"],
+        ["UNSPECIFIED", "the zero value"],
+        ["PROPOSAL_STATE_UNSPECIFIED", "the zero value's long name"],
+        ["0", "its number"],
+        ["6", "an unknown number"],
+        ["1.5", "a fraction"],
+        ["OPEN", "a name of another enum"],
+        ["ACCEPTED,REJECTED", "a list"],
+      ],
+    },
+    { name: "limit", wrong: [...NOT_A_LIMIT, ["101", "one too many"]] },
+    { name: "offset", wrong: NOT_A_LIMIT.filter(([value]) => value !== "0") },
+  ],
+  "GET /api/v1/matching/proposals/events": [
+    { name: "task_id", wrong: NOT_AN_ID },
+    {
+      name: "after_event_id",
+      wrong: [
+        ["%zz", "malformed percent-encoding"],
+        ["%FF", "not UTF-8"],
+        ["%ED%A0%80", "a lone surrogate"],
+        ["1".repeat(129), "one character too many"],
       ],
     },
   ],

@@ -265,10 +265,15 @@ describe("gateway_service_calls_total", () => {
 });
 
 describe("the client of a service", () => {
-  test("has one function for each unary rpc and none for a stream", () => {
+  test("has one function for each rpc, streams among them", () => {
     const { platform } = openUpstream("http://127.0.0.1:1");
     const names = (client: object) => Object.keys(client).sort();
-    expect(names(platform.orchestrator)).toEqual(["listProposals", "respondToProposal", "startMatching"]);
+    expect(names(platform.orchestrator)).toEqual([
+      "listProposals",
+      "respondToProposal",
+      "startMatching",
+      "watchProposals",
+    ]);
     expect(names(platform.users)).toHaveLength(8);
     expect(names(platform.tasks)).toHaveLength(5);
     expect(names(platform.recommendation)).toHaveLength(6);

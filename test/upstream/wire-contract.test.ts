@@ -8,7 +8,6 @@ import {
   ScalarType,
 } from "@bufbuild/protobuf";
 import { FeatureSet_FieldPresence } from "@bufbuild/protobuf/wkt";
-import { createClient } from "@connectrpc/connect";
 import { status } from "@grpc/grpc-js";
 import { describe, expect, test } from "vitest";
 import { file_platform_common_v1_common as commonFile } from "#gen/platform/common/v1/common_pb.ts";
@@ -26,7 +25,7 @@ import type { CallContext } from "#src/upstream/upstream-client.ts";
 import { STREAM_LENGTH, startContractServer } from "../support/contract-server.ts";
 import { filled, toMessage, toPlain } from "../support/contract-values.ts";
 import { CONTRACT, enumValues, fieldsOf, fullName, loadContract } from "../support/platform-contract.ts";
-import { callContext, gatewayErrorOf, openUpstream, outline, PLENTY_MS, serviceCalls } from "../support/upstream.ts";
+import { callContext, gatewayErrorOf, openUpstream, outline, serviceCalls } from "../support/upstream.ts";
 
 const FILES: readonly DescFile[] = [commonFile, usersFile, tasksFile, matchingFile, orchestratorFile];
 const MESSAGES = FILES.flatMap(({ messages }) => messages);
@@ -125,29 +124,36 @@ describe("a grpc-js server that knows the tables alone understands the gateway's
     await callOf(platform[key], method)(toMessage(method.input, {}), callContext());
   });
 
-  test("WatchProposals streams every event, over the transport that the unary calls use", async () => {
+  test("WatchProposals: every field of the request and of every event arrives", async () => {
     const server = await startContractServer();
-    const { transports } = openUpstream(server.url);
+    const { platform, metrics } = openUpstream(server.url);
     const { input, output } = OrchestratorService.method.watchProposals;
     const request = filled(server.root.lookupType(input.typeName));
-    const client = createClient(OrchestratorService, transports.orchestrator);
     const events = [];
-    for await (const event of client.watchProposals(toMessage(input, request) as never, { timeoutMs: PLENTY_MS })) {
+    for await (const event of platform.orchestrator.watchProposals(toMessage(input, request) as never, callContext())) {
       events.push(toPlain(output, event));
     }
+    expect(server.seen.map(({ path }) => path)).toEqual([
+      "/platform.orchestrator.v1.OrchestratorService/WatchProposals",
+    ]);
     expect(server.seen[0]!.request).toEqual(request);
     expect(events).toEqual(Array(STREAM_LENGTH).fill(filled(server.root.lookupType(output.typeName))));
+    expect(serviceCalls(metrics)).toEqual({ "orchestrator WatchProposals OK": 1 });
   });
 
-  test("WatchProposals: a refusal ends the stream with its code", async () => {
+  test("WatchProposals: a refusal ends the stream with its code and its words", async () => {
     const server = await startContractServer();
-    const { transports } = openUpstream(server.url);
-    server.refuse({ code: status.NOT_FOUND, details: "no such developer" });
-    const client = createClient(OrchestratorService, transports.orchestrator);
+    const { platform } = openUpstream(server.url);
     const read = async () => {
-      for await (const _event of client.watchProposals({ userId: "usr_x" }, { timeoutMs: PLENTY_MS }));
+      for await (const _event of platform.orchestrator.watchProposals({ userId: "usr_x" }, callContext()));
     };
-    await expect(read()).rejects.toMatchObject({ code: status.NOT_FOUND, rawMessage: "no such developer" });
+    server.refuse({ code: status.FAILED_PRECONDITION, details: "Größe 100% falsch, über €5" });
+    const error = await gatewayErrorOf(read());
+    expect(outline(error)).toEqual(["FAILED_PRECONDITION", 400]);
+    expect(error.message).toBe("Größe 100% falsch, über €5");
+
+    server.refuse(undefined);
+    await read();
   });
 });
 

@@ -1,5 +1,6 @@
 import type { ServiceName } from "#platform/platform.ts";
 import { type Answer, type CallOptions, call, type Person, register } from "./gateway-under-test.ts";
+import { newSkill } from "./samples.ts";
 
 /** Somebody for every part, and things to do something with: one of each for whatever can be done only once. */
 export interface Cast {
@@ -13,9 +14,13 @@ export interface Cast {
   readonly taskId: string;
   /** A task for deleting. */
   readonly doomedTaskId: string;
+  /** A proposal to the developer, for accepting. */
+  readonly proposalId: string;
+  /** Another one, for rejecting. */
+  readonly doomedProposalId: string;
 }
 
-export interface TodaysRoute {
+export interface RouteWithNeeds {
   /** As in contract.md section 2. */
   readonly number: number;
   /** The route as in the proto. */
@@ -24,16 +29,19 @@ export interface TodaysRoute {
   readonly needs: readonly ServiceName[];
   /** When nothing is wrong. */
   readonly status: number;
+  /** A stream of events: it begins well, too, while what it needs is only silent. */
+  readonly isStream?: true;
   request(cast: Cast): readonly [request: string, by?: Person | undefined, body?: object];
 }
 
 const SKILL = "routes";
 const TASK = { title: "Routes", description: "", skill_tags: [SKILL], budget_lower_bound: 10, budget_upper_bound: 90 };
 const DEVELOPERS = "/api/v1/users/developers";
+const PROPOSALS = "/api/v1/matching/proposals";
 const PASSWORD = "Correct-horse-1";
 
-/** Routes 1 to 20: one request each that succeeds while the platform is well, and what each depends on. */
-export const TODAYS_ROUTES: readonly TodaysRoute[] = [
+/** Routes 1 to 25: one request each that succeeds while the platform is well, and what each depends on. */
+export const ROUTES_WITH_NEEDS: readonly RouteWithNeeds[] = [
   {
     number: 1,
     route: "POST /api/v1/auth/register",
@@ -180,6 +188,48 @@ export const TODAYS_ROUTES: readonly TodaysRoute[] = [
     status: 200,
     request: ({ client }) => ["GET /api/v1/matching/health", client],
   },
+  {
+    number: 21,
+    route: "POST /api/v1/matching/tasks/{task_id}/start",
+    // The task for its owner; the Orchestrator finds the developers by itself.
+    needs: ["tasks", "orchestrator"],
+    status: 201,
+    request: ({ client, taskId }) => [`POST /api/v1/matching/tasks/${taskId}/start`, client, { limit: 1 }],
+  },
+  {
+    number: 22,
+    route: "GET /api/v1/matching/proposals",
+    // Of a developer, whose own they are whatever the task.
+    needs: ["orchestrator"],
+    status: 200,
+    request: ({ developer }) => ["GET /api/v1/matching/proposals", developer],
+  },
+  {
+    number: 23,
+    route: "POST /api/v1/matching/proposals/{proposal_id}/accept",
+    needs: ["orchestrator"],
+    status: 200,
+    request: ({ developer, proposalId }) => [`POST ${PROPOSALS}/${proposalId}/accept`, developer],
+  },
+  {
+    number: 24,
+    route: "POST /api/v1/matching/proposals/{proposal_id}/reject",
+    needs: ["orchestrator"],
+    status: 200,
+    request: ({ developer, doomedProposalId }) => [
+      `POST ${PROPOSALS}/${doomedProposalId}/reject`,
+      developer,
+      { reason: "No time" },
+    ],
+  },
+  {
+    number: 25,
+    route: "GET /api/v1/matching/proposals/events",
+    needs: ["orchestrator"],
+    status: 200,
+    isStream: true,
+    request: ({ developer }) => [`GET ${PROPOSALS}/events`, developer],
+  },
 ];
 
 /** Makes the people and the tasks that the requests are about. */
@@ -195,17 +245,25 @@ export async function gatherCast(url: string): Promise<Cast> {
     if (answer.status >= 300) throw new Error(`${request}: ${answer.status} ${JSON.stringify(answer.body)}`);
     return answer.body;
   };
-  await must(`POST ${DEVELOPERS}`, developer, profileOf(developer));
+  const own = newSkill();
+  await must(`POST ${DEVELOPERS}`, developer, { ...profileOf(developer), skill_tags: [SKILL, own] });
   await must(`PUT ${DEVELOPERS}/${developer.userId}/presence`, developer, { presence: "SEARCHING" });
   const { task_id: taskId } = await must("POST /api/v1/tasks", client, TASK);
   const { task_id: doomedTaskId } = await must("POST /api/v1/tasks", client, TASK);
-  return { client, developer, newcomer, leaver, taskId, doomedTaskId };
+  /** Of a task for which nobody else fits. */
+  const propose = async (): Promise<string> => {
+    const { task_id } = await must("POST /api/v1/tasks", client, { ...TASK, skill_tags: [own] });
+    const { proposals } = await must(`POST /api/v1/matching/tasks/${task_id}/start`, client, {});
+    return proposals[0].proposal_id;
+  };
+  const [proposalId, doomedProposalId] = [await propose(), await propose()];
+  return { client, developer, newcomer, leaver, taskId, doomedTaskId, proposalId, doomedProposalId };
 }
 
 /** Makes the one request of a route, signed in as its own person unless told otherwise. */
 export function callRoute(
   url: string,
-  { request }: TodaysRoute,
+  { request }: RouteWithNeeds,
   cast: Cast,
   options: CallOptions = {},
 ): Promise<Answer> {
