@@ -4,7 +4,6 @@ import type { ImplementationCall, Implementations } from "../contract/implementa
 import { LONGEST_STREAM_MS } from "../contract/stream-life.ts";
 import { GatewayError } from "../errors.ts";
 import { rpc as rpcPolicy } from "../gen/policy/v1/policy_pb.ts";
-import type { Ports } from "../ports.ts";
 import { createOpenStreams, MAX_STREAMS_PER_USER, type OpenStreams } from "./open-streams.ts";
 
 export interface StreamBounds {
@@ -14,8 +13,8 @@ export interface StreamBounds {
   readonly now: () => number;
   /** Whether this instance knows that somebody's token has been ended before its time. */
   readonly isRevoked: (caller: Caller) => boolean;
-  /** As in Ports: for a runtime that stops what runs for a client who has gone. */
-  readonly keepAlive: Ports["keepAlive"];
+  /** Keeps work alive that goes on after the answer. */
+  readonly keepAlive: (work: Promise<void>) => void;
 }
 
 /** Seconds after which another instance has taken over. */
