@@ -76,7 +76,7 @@ export async function createGateway(config: Config, ports: Ports): Promise<Gatew
     .set(UsersService, createUsersService(platform, keepAlive))
     .set(TasksService, createTasksService(platform))
     .set(MatchingService, createMatchingService(platform));
-  const implementations = boundStreams(services, { stopping, now });
+  const implementations = boundStreams(services, { stopping, now, keepAlive });
 
   const { logger, metrics, errorReporter, exposition } = telemetry;
   const cors = createCors(config.corsOrigins);

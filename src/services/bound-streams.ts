@@ -11,6 +11,8 @@ export interface StreamBounds {
   readonly stopping: AbortSignal;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** As in Ports: for a runtime that stops what runs for a client who has gone. */
+  readonly keepAlive?: (work: Promise<void>) => void;
 }
 
 /** Seconds after which another instance has taken over. */
@@ -57,15 +59,20 @@ function listStream(call: ImplementationCall, { stopping }: StreamBounds): Imple
   return (request, context) => untilEnd(call(request, context) as AsyncIterable<unknown>, stopping, undefined);
 }
 
-function eventStream(call: ImplementationCall, { stopping, now }: StreamBounds, open: OpenStreams): ImplementationCall {
+function eventStream(call: ImplementationCall, bounds: StreamBounds, open: OpenStreams): ImplementationCall {
+  const { stopping, now, keepAlive } = bounds;
   return async function* (request, context) {
     const { userId, expiresAtSeconds } = callerOf(context);
     const lifeMs = Math.min(expiresAtSeconds * 1000 - now(), LONGEST_STREAM_MS);
     const leave = open.enter(userId, now() + lifeMs);
+    const left = Promise.withResolvers<void>();
+    // Workerd would stop this in its tracks when the client goes, and the place would stay taken.
+    keepAlive?.(left.promise);
     try {
       yield* untilEnd(call(request, context) as AsyncIterable<unknown>, stopping, lifeMs);
     } finally {
       leave();
+      left.resolve();
     }
   };
 }
