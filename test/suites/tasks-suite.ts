@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { type Answer, call, type Person, register, signInAdmin } from "../support/gateway-under-test.ts";
+import { pageLinks } from "../support/page-links.ts";
 import { ACCESS_DENIED, expectRefusal, invalid, NOT_FOUND, type Refusal } from "../support/problems.ts";
 import { ID, newDeveloper, newSkill, newTask, TIME, taskBody } from "../support/samples.ts";
 import type { Target } from "./suite-target.ts";
@@ -386,14 +387,4 @@ export function tasksSuite(target: Target): void {
   });
 }
 
-/** The query of each link, by its relation. Every reference is relative, to this very path. */
-function links(headers: Headers): Record<string, string> {
-  const entries = headers
-    .get("link")!
-    .split(", ")
-    .map((link) => {
-      const [, query, rel] = /^<\/api\/v1\/tasks(\?[^>]*)>; rel="([a-z]+)"$/.exec(link)!;
-      return [rel, query];
-    });
-  return Object.fromEntries(entries);
-}
+const links = (headers: Headers) => pageLinks(headers, "/api/v1/tasks");
