@@ -6,9 +6,10 @@ import { cannot } from "../black-box/differences.ts";
 import { claims, forge, GOOD_HEADER } from "../identity/forge.ts";
 import { type EventStream, type EventStreamOptions, openEvents, type SentEvent } from "../support/event-stream.ts";
 import { call, type Person, register, signInAdmin } from "../support/gateway-under-test.ts";
-import { expectRefusal, invalid, OVER_LIMIT, type Refusal } from "../support/problems.ts";
+import { expectRefusal, invalid, type Refusal } from "../support/problems.ts";
 import { TRANSPORTS } from "../support/rpc-clients.ts";
 import { newDeveloper, newMatch, newProposal, newSkill, newTask, TIME } from "../support/samples.ts";
+import { countOf } from "../support/scrape.ts";
 import type { TokenTarget } from "./token-suite.ts";
 
 const MOST_STREAMS = 6;
@@ -214,42 +215,59 @@ export function proposalEventsSuite(target: () => TokenTarget): void {
 
   describe("of one user at a time there are only so many:", () => {
     const openAll = (person: Person) => Promise.all(Array.from({ length: MOST_STREAMS }, () => listen(person)));
-    const refuseOneMore = ({ token }: Person) => expectRefusal(url(), `GET ${EVENTS}`, { token }, OVER_LIMIT);
+    const openStreams = () => countOf(url(), "gateway_service_streams_open", { service: "orchestrator" });
+    const untilOpen = (count: number, timeout = 12_000) =>
+      expect.poll(openStreams, { timeout, interval: 50 }).toBe(count);
 
-    test("the next is 429 with Retry-After, another user's is not, and those that are open go on", async () => {
+    test("one more ends the first, which hears why; the others go on, and so do another user's", async () => {
       const [{ developer, proposalId }, another] = [await newProposal(url(), owner), await newProposal(url(), owner)];
-      const streams = await openAll(developer);
-      const { headers } = await refuseOneMore(developer);
-      expect(Number(headers.get("retry-after")), "no stream lasts longer").toBeLessThanOrEqual(15 * 60);
-      expect(await nextOf(await listen(another.developer))).toBe(`${another.proposalId} PROPOSED`);
+      const others = await listen(another.developer);
+      const [first, ...rest] = await openAll(developer);
+      expect(await nextOf(first!)).toBe(`${proposalId} PROPOSED`);
+      const next = await listen(developer);
+      const told = await first!.rest();
+      expect(told.map(({ event, data }) => [event, data.code])).toEqual([["error", "RATE_LIMIT_EXCEEDED"]]);
       await reject(proposalId, developer);
-      for (const stream of streams) {
+      for (const stream of [...rest, next]) {
         expect([await nextOf(stream), await nextOf(stream)]).toEqual([
           `${proposalId} PROPOSED`,
           `${proposalId} REJECTED`,
         ]);
       }
+      expect(await nextOf(others)).toBe(`${another.proposalId} PROPOSED`);
     });
 
     test("it is the same whatever the protocol", async () => {
-      const { developer } = await newProposal(url(), owner);
-      await openAll(developer);
+      const { developer, proposalId } = await newProposal(url(), owner);
+      const [first] = await openAll(developer);
       const matching = createClient(MatchingService, TRANSPORTS["gRPC-Web in binary"]!(url()));
       const headers = { authorization: `Bearer ${developer.token}` };
-      const read = matching.watchProposals({}, { headers })[Symbol.asyncIterator]();
-      await expect(read.next()).rejects.toThrow(/streams open/);
+      const leaving = new AbortController();
+      const events = matching.watchProposals({}, { headers, signal: leaving.signal });
+      await events[Symbol.asyncIterator]().next();
+      const last = (await first!.rest()).at(-1);
+      expect([last?.event, last?.data.code]).toEqual(["error", "RATE_LIMIT_EXCEEDED"]);
+      leaving.abort();
+      // These protocols have no sign of life but an event.
+      await reject(proposalId, developer);
     });
 
     const ways = ["resetAndDestroy", "destroy"] as const;
-    test.each(ways)("one that its client has left (%s) makes room", { timeout: 60_000 }, async (way) => {
-      const { developer } = await newProposal(url(), owner);
-      const [first] = await openAll(developer);
-      await refuseOneMore(developer);
-      first!.close(way);
-      const again = async () => (await call(url(), `GET ${EVENTS}`, { token: developer.token })).status;
+    test.each(ways)("one that its client has left (%s) makes room", { timeout: 120_000 }, async (way) => {
+      await untilOpen(0, 40_000);
+      const { developer, proposalId } = await newProposal(url(), owner);
+      const [first, ...rest] = await openAll(developer);
+      await untilOpen(MOST_STREAMS);
+      rest.at(-1)!.close(way);
       // Where a client that leaves in peace is not noticed, it is when the next sign of life does not reach it.
       const late = way === "destroy" && cannot("notice a client that closes its connection");
-      await expect.poll(again, { timeout: late ? 40_000 : 12_000, interval: 50 }).toBe(200);
+      await untilOpen(MOST_STREAMS - 1, late ? 40_000 : 12_000);
+      await listen(developer);
+      await reject(proposalId, developer);
+      expect([await nextOf(first!), await nextOf(first!)]).toEqual([
+        `${proposalId} PROPOSED`,
+        `${proposalId} REJECTED`,
+      ]);
     });
 
     test("HEAD answers as GET does, and leaves none open", async () => {
@@ -259,7 +277,7 @@ export function proposalEventsSuite(target: () => TokenTarget): void {
         const { status, headers, body } = await call(url(), `HEAD ${EVENTS}`, { token });
         expect([status, headers.get("content-type"), body]).toEqual([200, "text/event-stream", ""]);
       }
-      await openAll(developer);
+      await untilOpen(0, 40_000);
     });
   });
 
