@@ -8,7 +8,7 @@ import { createRpcEndpoint, createRpcEndpoints, type RpcEndpoint } from "#src/rp
 import { LibraryService } from "../gen/transcoder/v1/library_pb.ts";
 import { envelope, expectError } from "../support/rpc-clients.ts";
 
-// The endpoints without the gateway around them: what the public rpcs of today do not do yet (streams), and what no
+// The endpoints without the gateway around them: streams that do what no service of the stand-in's does, and what no
 // client can bring about (defects of our own). The clients are real, the socket between is not there.
 
 const SECRET = "secret-canary: 10.0.0.1";

@@ -1,6 +1,7 @@
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { text } from "node:stream/consumers";
 import { expect, onTestFinished } from "vitest";
+import { readEvents } from "./server-sent-events.ts";
 
 /** One server-sent event. Its data are JSON, as all of ours. */
 export interface SentEvent {
@@ -45,28 +46,25 @@ export async function openEvents(url: string, path: string, options: EventStream
   );
   const close: EventStream["close"] = (way = "resetAndDestroy") => response.socket[way]();
   onTestFinished(() => close());
-  const blocks = blocksOf(response);
-  const block = async () => {
-    const { done, value } = await blocks.next();
-    return done ? undefined : fieldsOf(value);
-  };
   if (response.statusCode !== 200) expect.fail(`${path}: ${response.statusCode} ${await bounded(text(response))}`);
+  const blocks = readEvents(response.setEncoding("utf8"));
+  const block = async () => (await blocks.next()).value ?? undefined;
 
   const beginning = await bounded(block());
-  expect([...(beginning?.keys() ?? [])], "a stream begins with when to come again").toEqual(["retry"]);
+  expect(beginning, "a stream begins with when to come again").toEqual({ retryMs: expect.any(Number) });
   const unhurried = async (): Promise<SentEvent | undefined> => {
     for (;;) {
-      const fields = await block();
-      if (fields === undefined) return undefined;
-      const data = fields.get("data");
+      const next = await block();
+      if (next === undefined) return undefined;
+      const { id, event, data } = next;
       // A comment shows that somebody is there, and tells nothing.
-      if (data !== undefined) return { id: fields.get("id"), event: fields.get("event"), data: JSON.parse(data) };
+      if (data !== undefined) return { id, event, data: JSON.parse(data) };
     }
   };
   const nextOrEnd = () => bounded(unhurried());
   return {
     headers: response.headers,
-    retryMs: Number(beginning!.get("retry")),
+    retryMs: beginning!.retryMs!,
     async next() {
       return (await nextOrEnd()) ?? expect.fail("the stream is over");
     },
@@ -77,23 +75,6 @@ export async function openEvents(url: string, path: string, options: EventStream
     },
     close,
   };
-}
-
-/** What blank lines divide. What comes after the last one is part of nothing (the HTML standard, section 9.2.6). */
-async function* blocksOf(response: IncomingMessage): AsyncGenerator<string, undefined> {
-  let unfinished = "";
-  for await (const chunk of response.setEncoding("utf8")) {
-    unfinished += chunk;
-    const blocks = unfinished.split("\n\n");
-    unfinished = blocks.pop()!;
-    yield* blocks;
-  }
-}
-
-/** The fields of a block, of which ours has each once. A comment is a field without a name, and left out. */
-function fieldsOf(block: string): Map<string, string> {
-  const fields = block.split("\n").map((line) => /^([^:]*)(?:: ?(.*))?$/.exec(line)!);
-  return new Map(fields.flatMap(([, name, value = ""]) => (name === "" ? [] : [[name!, value]])));
 }
 
 async function bounded<T>(work: Promise<T>): Promise<T> {
