@@ -7,6 +7,7 @@ import type { Lifecycle } from "../ports.ts";
 import { createErrorReporter, type ErrorReporter } from "../telemetry/error-reports.ts";
 import { createLogger, type Logger } from "../telemetry/logger.ts";
 import { createMemoryBreaker } from "../upstream/memory-breaker.ts";
+import { makeDrainable } from "./net/drain.ts";
 import { HTTP1_LIMITS, limitConnections } from "./net/http-limits.ts";
 import { listen } from "./net/listen.ts";
 import { malformationOf } from "./net/malformed.ts";
@@ -90,6 +91,7 @@ export async function startGateway({ env, writeLog = openLog(), shouldShed }: St
   // The name is for HTTP/1.0, which needs no Host: HAProxy's health checks speak it unless told otherwise.
   const server = createAdaptorServer({ fetch: answer, serverOptions: HTTP1_LIMITS, hostname: "localhost" }) as Server;
   limitConnections(server);
+  const drain = makeDrainable(server);
   const url = await listen(server, config, "GATEWAY_HOST, GATEWAY_PORT").catch((error: unknown) => {
     close();
     throw error;
@@ -112,32 +114,11 @@ export async function startGateway({ env, writeLog = openLog(), shouldShed }: St
       if (config.shutdownDelayMs > 0) await setTimeout(config.shutdownDelayMs);
       // Now, when nobody is sent here any more: whoever comes again comes to another instance.
       streams.abort();
-      const drained = await drain(server, config.shutdownGraceMs);
+      const drained = await drain(config.shutdownGraceMs);
       await Promise.all(background);
       close();
       overload.stop();
       return drained;
     },
   };
-}
-
-const IDLE_CHECK_MS = 100;
-
-/** Waits for running requests, then cuts what is left. */
-function drain(server: Server, graceMs: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    let cut = false;
-    const timer = globalThis.setTimeout(() => {
-      cut = true;
-      server.closeAllConnections();
-    }, graceMs);
-    // Node closes what is idle now. An answer whose head is out keeps its connection open when it ends, for as long as
-    // the client likes.
-    const idleCheck = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS);
-    server.close(() => {
-      clearTimeout(timer);
-      clearInterval(idleCheck);
-      resolve(!cut);
-    });
-  });
 }

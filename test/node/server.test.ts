@@ -121,6 +121,20 @@ describe("a signal", () => {
     expect([other.status, other.headers.get("connection")]).toEqual([200, "close"]);
   });
 
+  test("does not wait for a connection that nobody has asked anything on, such as a browser's spare one", async () => {
+    const { gateway, url } = await startWell({ SHUTDOWN_GRACE: "60" });
+    const { hostname, port } = new URL(url);
+    const socket = connect(Number(port), hostname);
+    onTestFinished(() => void socket.destroy());
+    const closed = once(socket, "close");
+    await once(socket, "connect");
+    // The gateway knows of the connection when it has answered on a later one.
+    expect((await fetch(`${url}/health`)).status).toBe(200);
+    gateway.signal("SIGTERM");
+    await closed;
+    expect(await gateway.ended).toBe(0);
+  });
+
   test("cuts a request that outlasts the grace, and says so with code 1", async () => {
     const { gateway, url } = await startWell({ SHUTDOWN_GRACE: "0.2" });
     await startRequest(url);
