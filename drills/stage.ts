@@ -3,11 +3,11 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { freePort } from "../platform/net/free-port.ts";
 import { type ServiceName, startPlatform } from "../platform/platform.ts";
 import { type FaultProxy, startFaultProxy } from "./fault-proxy.ts";
 
@@ -171,16 +171,6 @@ async function startRedis(cleanUps: (() => Promise<unknown>)[]): Promise<NonNull
       await once(cli, "close");
     },
   };
-}
-
-/** Redis takes no 0 for "choose one". Between this and its start somebody else could take the port, and it would say so. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 async function registerClient(gateway: string): Promise<string> {

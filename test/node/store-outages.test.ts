@@ -1,5 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { freePort } from "#platform/net/free-port.ts";
 import { createTcpRedis } from "#src/node/tcp-redis.ts";
 import { KEY_PREFIX } from "#src/store/key-prefix.ts";
 import type { RedisCommand } from "#src/store/redis.ts";
@@ -11,7 +12,6 @@ import {
   register,
   startGatewayUnderTest,
 } from "../support/gateway-under-test.ts";
-import { freePort } from "../support/raw-server.ts";
 import { describeWithRedis, type RedisServer, startRedisServer } from "../support/redis-server.ts";
 import { countOf } from "../support/scrape.ts";
 import { untilStoreIs } from "../support/shared-gateways.ts";

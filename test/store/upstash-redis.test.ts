@@ -1,10 +1,10 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { freePort } from "#platform/net/free-port.ts";
 import { RedisError, StoreUnavailable } from "#src/store/redis.ts";
 import { createUpstashRedis } from "#src/store/upstash-redis.ts";
 import { everythingIn } from "../support/everything-in.ts";
-import { freePort } from "../support/raw-server.ts";
 
 const TOKEN = "AX-canary-token";
 

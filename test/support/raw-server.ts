@@ -29,10 +29,3 @@ export async function startRawServer(onSocket: (socket: Socket) => void, port = 
   onTestFinished(stop);
   return { port: (server.address() as AddressInfo).port, connectionCount: () => sockets.length, stop };
 }
-
-/** A port of this machine on which nobody listens. */
-export async function freePort(): Promise<number> {
-  const { port, stop } = await startRawServer(() => {});
-  await stop();
-  return port;
-}

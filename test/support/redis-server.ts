@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe } from "vitest";
+import { freePort } from "#platform/net/free-port.ts";
 import { installed } from "./installed.ts";
 
 /** A real Redis of this test's own, on a port that the system chose, which keeps nothing. */
@@ -81,16 +81,5 @@ function launch(port: number, directory: string, options: readonly string[]): Pr
       if (said.includes("Ready to accept connections")) resolve(child);
     });
     child.once("exit", () => reject(new Error(`redis-server did not start: ${said.slice(-500)}`)));
-  });
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
   });
 }

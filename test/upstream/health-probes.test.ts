@@ -5,6 +5,7 @@ import {
   HealthCheckResponseSchema,
   HealthCheckResponse_ServingStatus as ServingStatus,
 } from "#gen/grpc/health/v1/health_pb.ts";
+import { freePort } from "#platform/net/free-port.ts";
 import { probeGrpc } from "#src/upstream/health-probes.ts";
 import { startTestPlatform } from "../platform/support/start-test-platform.ts";
 import {
@@ -18,7 +19,6 @@ import {
   refuse,
   startMisbehavingGrpcServer,
 } from "../support/misbehaving-grpc-server.ts";
-import { freePort } from "../support/raw-server.ts";
 import { openUpstream, PLENTY_MS } from "../support/upstream.ts";
 
 const health = (init: MessageInitShape<typeof HealthCheckResponseSchema>): Behaviour =>

@@ -1,11 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { Role } from "#gen/policy/v1/policy_pb.ts";
+import { freePort } from "#platform/net/free-port.ts";
 import { createGatewayMetrics } from "#src/telemetry/gateway-metrics.ts";
 import { createLogger } from "#src/telemetry/logger.ts";
 import { createPresenceClient } from "#src/upstream/presence-client.ts";
 import { startTestPlatform } from "../platform/support/start-test-platform.ts";
 import { type HttpBehaviour, startHttpRecorder } from "../support/http-recorder.ts";
-import { freePort, startRawServer } from "../support/raw-server.ts";
+import { startRawServer } from "../support/raw-server.ts";
 import { eventually, PLENTY_MS, requestContext, serviceCalls } from "../support/upstream.ts";
 
 const TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";

@@ -1,5 +1,6 @@
 import { constants } from "node:http2";
 import { describe, expect, test } from "vitest";
+import { freePort } from "#platform/net/free-port.ts";
 import {
   answerWell,
   type Behaviour,
@@ -13,7 +14,6 @@ import {
   resetStream,
   startMisbehavingGrpcServer,
 } from "../support/misbehaving-grpc-server.ts";
-import { freePort } from "../support/raw-server.ts";
 import {
   callContext,
   eventually,

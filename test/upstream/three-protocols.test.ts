@@ -3,13 +3,13 @@ import { Code, createClient } from "@connectrpc/connect";
 import { describe, expect, test } from "vitest";
 import { TaskLifecycleStatus, UserPresenceStatus, UserType } from "#gen/platform/common/v1/common_pb.ts";
 import { OrchestratorService, type ProposalEvent } from "#gen/platform/orchestrator/v1/orchestrator_pb.ts";
+import { freePort } from "#platform/net/free-port.ts";
 import { probeGrpc } from "#src/upstream/health-probes.ts";
 import type { Platform } from "#src/upstream/platform.ts";
 import { UPSTREAM_PROTOCOLS, type UpstreamProtocol } from "#src/upstream/services.ts";
 import { startTestPlatform, type TestPlatform } from "../platform/support/start-test-platform.ts";
 import { type HttpBehaviour, startHttpRecorder } from "../support/http-recorder.ts";
 import { envelope, GOOD_USER_ID, goodEnvelope } from "../support/misbehaving-grpc-server.ts";
-import { freePort } from "../support/raw-server.ts";
 import { callContext, eventually, gatewayErrorOf, openUpstream, outline, PLENTY_MS } from "../support/upstream.ts";
 
 // One suite for the three ways to speak to a service: which one is configuration, and must change nothing.

@@ -1,6 +1,7 @@
 import { constants } from "node:http2";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
+import { freePort } from "#platform/net/free-port.ts";
 import type { ErrorCode, GatewayError } from "#src/errors.ts";
 import type { Outcome } from "#src/upstream/tally.ts";
 import {
@@ -22,7 +23,7 @@ import {
   resetStreamAfterHeaders,
   startMisbehavingGrpcServer,
 } from "../support/misbehaving-grpc-server.ts";
-import { freePort, startRawServer } from "../support/raw-server.ts";
+import { startRawServer } from "../support/raw-server.ts";
 import { recordingBreaker } from "../support/recording-breaker.ts";
 import {
   callContext,

@@ -6,6 +6,7 @@ import { describe, expect, test } from "vitest";
 import { OrchestratorService } from "#gen/platform/orchestrator/v1/orchestrator_pb.ts";
 import { TaskSchema } from "#gen/platform/tasks/v1/tasks_pb.ts";
 import { UserService } from "#gen/platform/users/v1/users_pb.ts";
+import { freePort } from "#platform/net/free-port.ts";
 import { codeName } from "#src/node/bridge/record-outcome.ts";
 import {
   answer,
@@ -24,7 +25,6 @@ import {
   resetStream,
   startMisbehavingGrpcServer,
 } from "../../support/misbehaving-grpc-server.ts";
-import { freePort } from "../../support/raw-server.ts";
 import { callContext, eventually, gatewayErrorOf, openUsers, outline, PLENTY_MS } from "../../support/upstream.ts";
 import { openWay, startBridgeUnderTest, WAYS } from "./bridge-under-test.ts";
 import { refusal, startPlainGrpcServer } from "./plain-grpc-server.ts";

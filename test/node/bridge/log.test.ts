@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { freePort } from "../../support/raw-server.ts";
+import { freePort } from "#platform/net/free-port.ts";
 import { eventually } from "../../support/upstream.ts";
 import { startBridgeUnderTest } from "./bridge-under-test.ts";
 

@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test } from "vitest";
+import { freePort } from "#platform/net/free-port.ts";
 import { call } from "../../support/gateway-under-test.ts";
-import { freePort, startRawServer } from "../../support/raw-server.ts";
+import { startRawServer } from "../../support/raw-server.ts";
 import { type ScriptedPresence, startScriptedPresence } from "../../support/scripted-presence.ts";
 import { eventually } from "../../support/upstream.ts";
 import { startBridgeUnderTest } from "./bridge-under-test.ts";
