@@ -12,6 +12,7 @@ import {
 } from "@connectrpc/connect-node";
 import type { ServiceAddress } from "../config.ts";
 import { UPSTREAM_SERVICES, type UpstreamService } from "../upstream/services.ts";
+import { createGrpcUnary } from "./grpc/grpc-unary.ts";
 
 export interface NodeTransports {
   readonly transports: Readonly<Record<UpstreamService, Transport>>;
@@ -96,7 +97,9 @@ function openTransport(
       { pingIntervalMs, pingTimeoutMs: 5_000 },
       { createConnection, maxSessionMemory: SESSION_MEMORY_MIB },
     );
-    return { transport: createGrpcTransport({ ...common, sessionManager }), close: () => sessionManager.abort() };
+    const unary = createGrpcUnary({ ...common, sessions: sessionManager });
+    const { stream } = createGrpcTransport({ ...common, sessionManager });
+    return { transport: { unary, stream }, close: () => sessionManager.abort() };
   }
   const agentOptions = { keepAlive: true, maxSockets };
   const agent = url.startsWith("https:") ? new https.Agent(agentOptions) : new http.Agent(agentOptions);
