@@ -94,7 +94,8 @@ async function compare(): Promise<void> {
         best.set(whose, Math.min(us, best.get(whose) ?? Number.POSITIVE_INFINITY));
       }
     }
-    for (const [whose, us] of best) process.stdout.write(`${atOnce} at once, ${whose}: ${us.toFixed(1)} µs of CPU a call\n`);
+    for (const [whose, us] of best)
+      process.stdout.write(`${atOnce} at once, ${whose}: ${us.toFixed(1)} µs of CPU a call\n`);
   }
   child.kill();
   process.exit();

@@ -128,7 +128,8 @@ class UnaryCall {
     const headers = this.#headers;
     if (this.#isOver || headers === undefined) return;
     // A stream that breaks ends as well. How it broke is in the error or the close that follow.
-    if (this.#trailers === NO_TRAILERS && this.#stream!.rstCode !== constants.NGHTTP2_NO_ERROR) return;
+    const hasStatus = this.#trailers !== NO_TRAILERS || headers["grpc-status"] !== undefined;
+    if (!hasStatus && this.#stream!.rstCode !== constants.NGHTTP2_NO_ERROR) return;
     const message = this.#message;
     try {
       this.#reader.end();
