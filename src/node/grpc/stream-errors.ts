@@ -12,9 +12,7 @@ export function connectionError(reason: unknown): ConnectError {
   const codes = codesOf(reason);
   const isAny = (known: ReadonlySet<unknown>): boolean => codes.some((code) => known.has(code));
   const code = isAny(GONE) ? Code.Aborted : isAny(NOT_THERE) ? Code.Unavailable : Code.Internal;
-  const error = ConnectError.from(reason, code);
-  if (error !== reason) error.cause = reason;
-  return error;
+  return ConnectError.from(reason, code);
 }
 
 /** The codes of an error and of what caused it. Bounded: a chain may lead back to itself. */

@@ -126,10 +126,9 @@ class UnaryCall {
 
   readonly #onEnd = (): void => {
     const headers = this.#headers;
-    if (this.#isOver || headers === undefined) return;
     // A stream that breaks ends as well. How it broke is in the error or the close that follow.
-    const hasStatus = this.#trailers !== NO_TRAILERS || headers["grpc-status"] !== undefined;
-    if (!hasStatus && this.#stream!.rstCode !== constants.NGHTTP2_NO_ERROR) return;
+    const isWhole = headers !== undefined && this.#stream!.rstCode === constants.NGHTTP2_NO_ERROR;
+    if (this.#isOver || !isWhole) return;
     const message = this.#message;
     try {
       this.#reader.end();

@@ -100,6 +100,31 @@ describe.each(PHASES)("%s", (_when, behave) => {
   });
 });
 
+test("a call that is answered is not given up, whatever its signal does later", async () => {
+  const server = await startMisbehavingGrpcServer();
+  const under = openWatched(server.url);
+  const caller = new AbortController();
+  await call(under, { signal: caller.signal });
+  server.misbehaveOnce(refuse(5, "no"));
+  await expect(call(under, { signal: caller.signal })).rejects.toMatchObject({ code: Code.NotFound });
+  caller.abort();
+  await eventually(() => under.streams.every(({ destroyed }) => destroyed), "the streams are gone");
+  expect(under.streams.map(({ rstCode }) => rstCode)).toEqual([0, 0]);
+});
+
+test("an answer that comes before all is sent ends the sending", async () => {
+  const server = await startMisbehavingGrpcServer();
+  const under = openWatched(server.url);
+  await call(under);
+  server.misbehaveOnce((stream, connection) => {
+    stream.pause();
+    answerWell(stream, connection);
+  });
+  await call(under, { input: { userId: "x".repeat(1_000_000) } });
+  await eventually(() => server.calls[1]!.resetWith === NGHTTP2_CANCEL, "the service hears of it");
+  await call(under);
+});
+
 test("the reason of the signal is the error, as Connect has it", async () => {
   const server = await startMisbehavingGrpcServer();
   server.misbehave(hang);

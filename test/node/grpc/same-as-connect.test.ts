@@ -22,7 +22,14 @@ import {
   resetStreamAfterHeaders,
   startMisbehavingGrpcServer,
 } from "../../support/misbehaving-grpc-server.ts";
-import { openConnects, openOurs, outcomeOfCall, READ_MAX_BYTES } from "../../support/unary-transports.ts";
+import { startRawServer } from "../../support/raw-server.ts";
+import {
+  type CallOptions,
+  openConnects,
+  openOurs,
+  outcomeOfCall,
+  READ_MAX_BYTES,
+} from "../../support/unary-transports.ts";
 
 const { NGHTTP2_NO_ERROR, NGHTTP2_INTERNAL_ERROR, NGHTTP2_ENHANCE_YOUR_CALM } = constants;
 const SEEN = 2 ** 31 - 1;
@@ -103,6 +110,8 @@ const BEHAVIOURS: readonly (readonly [what: string, behave: Behaviour])[] = [
       answer({ trailers: { "grpc-status": status }, body: Buffer.alloc(0) }),
     ] as const,
   ]),
+  // grpc-status says that all is well, the details say NOT_FOUND.
+  ["two opinions", answer({ trailers: { "grpc-status": "0", "grpc-status-details-bin": "CAUSAWE" } })],
   ...["!!!", "/////w", "CGMSAWE", "CAUSAWEaBgoBdBIBYg", "CAASAWE", ""].flatMap((details) => [
     [`details "${details}" at once`, refuse(5, "x", { "grpc-status-details-bin": details })] as const,
     [
@@ -112,21 +121,53 @@ const BEHAVIOURS: readonly (readonly [what: string, behave: Behaviour])[] = [
   ]),
 ];
 
+/** How our call ends, and how Connect's does, each on a connection that is made already. */
 async function bothOutcomes(
   server: MisbehavingGrpcServer,
   behave: Behaviour,
-  timeoutMs?: number,
+  options: CallOptions = {},
 ): Promise<[ours: object, connects: object]> {
   const outcomes: object[] = [];
   for (const open of [openOurs, openConnects]) {
     const under = open(server.url);
-    // The first call makes the connection: what fails then is not what is meant.
     await outcomeOfCall(under);
     server.misbehaveOnce(behave);
-    outcomes.push(await outcomeOfCall(under, timeoutMs === undefined ? {} : { timeoutMs }));
+    outcomes.push(await outcomeOfCall(under, options));
     under.sessions.abort();
   }
   return outcomes as [object, object];
+}
+
+const [HEADERS, RST_STREAM, SETTINGS] = [1, 3, 4];
+
+/** A frame of HTTP/2. */
+function frame(type: number, flags: number, streamId: number, payload: readonly number[]): number[] {
+  return [0, payload.length >> 8, payload.length & 255, type, flags, 0, 0, 0, streamId, ...payload];
+}
+
+/** A header for HPACK, in letters. */
+function literal(name: string, value: string): number[] {
+  return [0, name.length, ...Buffer.from(name), value.length, ...Buffer.from(value)];
+}
+
+/** A service that refuses its first two calls by their headers, the second with more in the same packet. */
+async function startRefusing(more: readonly number[]): Promise<string> {
+  const [endStream, endHeaders] = [1, 4];
+  const block = [0x88, ...literal("content-type", "application/grpc"), ...literal("grpc-status", "5")];
+  const refusal = (streamId: number) => frame(HEADERS, endStream | endHeaders, streamId, block);
+  const { port } = await startRawServer((socket) => {
+    socket.write(Buffer.from(frame(SETTINGS, 0, 0, [])));
+    let seen = Buffer.alloc(0);
+    let next = 1;
+    socket.on("data", (chunk) => {
+      seen = Buffer.concat([seen, chunk]);
+      // A frame of HEADERS with the stream's number.
+      if (!seen.includes(Buffer.from([HEADERS, endHeaders, 0, 0, 0, next]))) return;
+      socket.write(Buffer.from([...refusal(next), ...(next === 3 ? more : [])]));
+      next += 2;
+    });
+  });
+  return `http://127.0.0.1:${port}`;
 }
 
 describe("a call ends as Connect's does", () => {
@@ -136,9 +177,27 @@ describe("a call ends as Connect's does", () => {
     expect(ours).toEqual(connects);
   });
 
+  // What a service does that need not read all of a request to refuse it.
+  test.each([
+    ["", []],
+    [" and RST_STREAM NO_ERROR", frame(RST_STREAM, 0, 3, [0, 0, 0, 0])],
+    [" and RST_STREAM CANCEL", frame(RST_STREAM, 0, 3, [0, 0, 0, 8])],
+  ])("a refusal%s while the request is on its way, all in one packet", async (_what, more) => {
+    const input = { userId: "x".repeat(1_000_000) };
+    const outcomes: object[] = [];
+    for (const open of [openOurs, openConnects]) {
+      const url = await startRefusing(more);
+      const under = open(url);
+      await outcomeOfCall(under);
+      outcomes.push(await outcomeOfCall(under, { input }));
+    }
+    expect(outcomes[0]).toEqual(outcomes[1]);
+    expect(outcomes[0]).toMatchObject({ code: Code.NotFound, isWireError: true });
+  });
+
   test.each(HANGS)("%s", async (_what, behave) => {
     const server = await startMisbehavingGrpcServer();
-    const [ours, connects] = await bothOutcomes(server, behave, SHORT_MS);
+    const [ours, connects] = await bothOutcomes(server, behave, { timeoutMs: SHORT_MS });
     expect(ours).toEqual(connects);
     expect(ours).toMatchObject({ forClient: "DEADLINE_EXCEEDED" });
   });
@@ -160,7 +219,7 @@ describe("a call ends better than Connect's", () => {
 
   test("where a stream is reset with NO_ERROR before anything came: nobody waits for the deadline", async () => {
     const server = await startMisbehavingGrpcServer();
-    const [ours, connects] = await bothOutcomes(server, resetStream(NGHTTP2_NO_ERROR), SHORT_MS);
+    const [ours, connects] = await bothOutcomes(server, resetStream(NGHTTP2_NO_ERROR), { timeoutMs: SHORT_MS });
     expect(connects).toMatchObject({ code: Code.DeadlineExceeded, kind: "final" });
     expect(ours).toMatchObject({ code: Code.Internal, kind: "lost", forClient: "UPSTREAM_ERROR" });
   });

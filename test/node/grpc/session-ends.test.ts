@@ -2,10 +2,12 @@ import { getEventListeners } from "node:events";
 import { constants, type Http2Session } from "node:http2";
 import type { Socket } from "node:net";
 import { ConnectError } from "@connectrpc/connect";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { failureKindOf } from "#src/upstream/failure-kind.ts";
 import {
+  answer,
   type Behaviour,
+  envelope,
   goodEnvelope,
   hang,
   hangAfterHeaders,
@@ -132,6 +134,18 @@ test("a connection that breaks before it is made", async () => {
   for (const settled of calls)
     expect(summary((settled as PromiseRejectedResult).reason)).toMatchObject({ isWireError: false });
   expect(getEventListeners(signal, "abort")).toEqual([]);
+});
+
+test("whoever answers is not asked by PING: the session manager hears of every piece", async () => {
+  const server = await startMisbehavingGrpcServer();
+  const under = openOurs(server.url);
+  const heard = vi.spyOn(under.sessions, "notifyResponseByteRead");
+  server.misbehaveOnce(
+    answer({ body: envelope(Buffer.concat([Buffer.from([0x7a, 0x80, 0xea, 0x30]), Buffer.alloc(800_000)])) }),
+  );
+  await call(under);
+  // Frames of 16 KiB.
+  expect(heard.mock.calls.length).toBeGreaterThan(40);
 });
 
 test("a session that is closed at any moment of a call", async () => {
