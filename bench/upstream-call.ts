@@ -6,6 +6,18 @@
  *
  * One at a time, as a quiet gateway makes them, and 32 under way at once. CPU is this process's alone; the service is
  * another process. Rounds alternate and the best of each counts: a shared machine only ever adds time.
+ *
+ * Measured on 2 shared cores, Node 24.21, in µs of CPU a call:
+ *
+ *                       ours   Connect's
+ *     one at a time      109         360
+ *     32 at once          44         176
+ *
+ * Of ours at 32, by profile: Node's HTTP/2, its streams and events 42 %, garbage collection 18 %, the messages' bytes
+ * 12 %, src/node/grpc 9 %, Connect's session manager 2 % (1.5 µs against a session without it). One at a time, most of
+ * the rest is the way through the kernel and the event loop. Whole requests, GET /api/v1/tasks/{id} with nothing kept,
+ * in µs of the gateway's CPU, three alternating rounds of 20,000: 387 before and 188 now with 32 under way, 783 and 483
+ * one at a time.
  */
 import { fork } from "node:child_process";
 import { once } from "node:events";

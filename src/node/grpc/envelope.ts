@@ -3,7 +3,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 /** Flags, one byte, and the message's length, four: what stands before every message of gRPC. */
 const HEAD_BYTES = 5;
 const COMPRESSED = 1;
-const NOTHING = new Uint8Array(0);
+const EMPTY = Buffer.alloc(0);
 
 /** A message in its envelope, in one piece, so that it leaves in one frame. */
 export function encodeEnvelope(message: Uint8Array): Buffer {
@@ -16,14 +16,14 @@ export function encodeEnvelope(message: Uint8Array): Buffer {
 
 /**
  * Takes messages out of their envelopes as the bytes come in, and says what Connect says of those that are none. A length
- * is believed only as far as its bytes have come: nothing is set aside for what may never follow, and a message that
- * would be too large is refused by its head.
+ * is believed only as far as its bytes have come: at most as much again is set aside for what may never follow, and a
+ * message that would be too large is refused by its head.
  */
 export class EnvelopeReader {
   readonly #readMaxBytes: number;
   readonly #onMessage: (message: Uint8Array) => void;
-  /** What has come of the head, or of the message, whichever is under way. */
-  #pieces: Uint8Array[] = [];
+  /** Room for the head, or for the message, whichever is under way, and how much of it has come. */
+  #bytes = EMPTY;
   #received = 0;
   /** The flags of the message under way; undefined while its head is. */
   #flags: number | undefined;
@@ -39,8 +39,7 @@ export class EnvelopeReader {
     for (let rest = chunk; rest.byteLength > 0; ) {
       const piece = rest.subarray(0, this.#length - this.#received);
       rest = rest.subarray(piece.byteLength);
-      this.#pieces.push(piece);
-      this.#received += piece.byteLength;
+      this.#keep(piece);
       if (this.#received < this.#length) return;
       if (this.#flags === undefined) this.#readHead(this.#take());
       else this.#finish(this.#flags, this.#take());
@@ -54,12 +53,24 @@ export class EnvelopeReader {
   }
 
   /**
-   * A copy: the pieces lie in what was read from the socket, other calls' answers included, and a message that keeps a
-   * slice of its bytes (a field of bytes, or one that we do not know) would keep all of that.
+   * Copies: the piece lies in what was read from the socket, other calls' answers included, and a message that keeps a
+   * slice of its bytes (a field of bytes, or one that we do not know) would keep all of that. And a service that sends a
+   * byte a frame must not have an object for each.
    */
+  #keep(piece: Uint8Array): void {
+    const received = this.#received + piece.byteLength;
+    if (received > this.#bytes.byteLength) {
+      const room = Buffer.allocUnsafe(Math.min(this.#length, Math.max(received, 2 * this.#bytes.byteLength)));
+      room.set(this.#bytes.subarray(0, this.#received));
+      this.#bytes = room;
+    }
+    this.#bytes.set(piece, this.#received);
+    this.#received = received;
+  }
+
   #take(): Buffer {
-    const whole = Buffer.concat(this.#pieces, this.#received);
-    this.#pieces = [];
+    const whole = this.#bytes;
+    this.#bytes = EMPTY;
     this.#received = 0;
     return whole;
   }
@@ -74,7 +85,7 @@ export class EnvelopeReader {
       );
     }
     if (length === 0) {
-      this.#finish(flags, NOTHING);
+      this.#finish(flags, EMPTY);
     } else {
       this.#flags = flags;
       this.#length = length;

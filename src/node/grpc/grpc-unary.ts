@@ -29,7 +29,8 @@ const serializersOf = (method: DescMethodUnary) => createClientMethodSerializers
  *
  * Connect's own sends one message through the pipeline that serves streams, four async generators deep, copies headers
  * between three kinds of object, and ends every call, the good ones too, by aborting a signal. None of that is in the
- * protocol, where a call is HEADERS and DATA there and HEADERS, DATA, HEADERS back.
+ * protocol, where a call is HEADERS and DATA there and HEADERS, DATA, HEADERS back: 44 µs of CPU with 32 under way in
+ * place of 176, of which this folder has 4 (bench/upstream-call.ts).
  *
  * What is missing is what nobody here asks for: interceptors, JSON, and compression, which is neither sent nor offered.
  */

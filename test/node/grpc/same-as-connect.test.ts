@@ -226,7 +226,11 @@ describe("a call ends better than Connect's", () => {
 });
 
 /** What headers and trailers may say, rightly or not. */
-const aStatus = fc.oneof(fc.constantFrom("0", "0", "0", ...STATUSES), fc.constant(["0", "5"]));
+const aStatus = fc.oneof(
+  { weight: 9, arbitrary: fc.constant("0") },
+  { weight: 9, arbitrary: fc.constantFrom(...STATUSES) },
+  fc.constant(["0", "5"]),
+);
 const aText = fc.oneof(
   fc.string({ unit: fc.constantFrom(..."aé %\u00ff:,"), maxLength: 8 }).filter(canBeDecoded),
   fc.string({ unit: "binary", maxLength: 8 }).map(encodeURIComponent),
@@ -282,7 +286,8 @@ const oddPart = fc.oneof(
 );
 const body = fc
   .oneof(
-    { weight: 3, arbitrary: fc.array(goodPart, { maxLength: 2 }) },
+    { weight: 5, arbitrary: goodPart.map((part) => [part]) },
+    fc.array(goodPart, { maxLength: 2 }),
     fc.tuple(fc.array(goodPart, { maxLength: 2 }), oddPart).map(([good, odd]) => [...good, odd]),
   )
   .map((parts) => Buffer.concat(parts))
@@ -300,18 +305,19 @@ const anAnswer = fc.record({
 test("whatever a service answers, a call ends as Connect's does", async () => {
   const server = await startMisbehavingGrpcServer();
   const [ours, connects] = [openOurs(server.url), openConnects(server.url)];
-  const ends = new Set<string>();
+  const ends = new Map<string, number>();
   await fc.assert(
     fc.asyncProperty(anAnswer, async (said) => {
       server.misbehave(saying(said));
       const [our, their] = await Promise.all([outcomeOfCall(ours), outcomeOfCall(connects)]);
       expect(our).toEqual(their);
-      ends.add("message" in our ? "an answer" : JSON.stringify(our, ["code", "isWireError"]));
+      const end = "message" in our ? "an answer" : JSON.stringify(our, ["code", "isWireError"]);
+      ends.set(end, (ends.get(end) ?? 0) + 1);
     }),
-    { numRuns: 600 },
+    { numRuns: 1_000 },
   );
-  expect(ends, "and the answers were of many kinds").toContain("an answer");
-  expect(ends.size).toBeGreaterThan(6);
+  expect(ends.get("an answer"), "not all of it was nonsense").toBeGreaterThan(10);
+  expect(ends.size, "and it was of many kinds").toBeGreaterThan(6);
 });
 
 type Said = typeof anAnswer extends fc.Arbitrary<infer T> ? T : never;
