@@ -92,7 +92,7 @@ const RUNTIMES: Readonly<Record<string, RegExp>> = {
 
 /** Packages that run anywhere. One that is not here is a runtime's, until somebody has looked. */
 const RUN_ANYWHERE =
-  /^(?:@bufbuild\/protobuf(?:\/(?:reflect|wire|wkt))?|@connectrpc\/connect(?:\/protocol(?:-connect|-grpc-web)?)?|hono(?:\/hono-base|\/router\/trie-router)?|jose(?:\/errors)?)$/;
+  /^(?:@bufbuild\/protobuf(?:\/(?:reflect|wire|wkt))?|@connectrpc\/connect(?:\/protocol(?:-connect|-grpc|-grpc-web)?)?|hono(?:\/hono-base|\/router\/trie-router)?|jose(?:\/errors)?)$/;
 
 interface Import {
   readonly file: string;

@@ -133,7 +133,6 @@ describe("what a service is told beside the request", () => {
       "content-type": "application/grpc+proto",
       te: "trailers",
       "user-agent": expect.any(String),
-      "grpc-accept-encoding": "gzip,br",
       "grpc-timeout": "4000m",
       "x-request-id": "req-7",
       traceparent: TRACEPARENT,
