@@ -34,6 +34,16 @@ const implementation = new Proxy(
         released += 1;
       }
     },
+    // biome-ignore lint/correctness/useYield: it fails before it says anything.
+    async *followLibrary(_request: unknown, context: HandlerContext): AsyncGenerator<object> {
+      seen = context;
+      throw new Error("refused");
+    },
+    // biome-ignore lint/correctness/useYield: it fails before it says anything.
+    async *streamFile(_request: unknown, context: HandlerContext): AsyncGenerator<object> {
+      seen = context;
+      throw new Error("refused");
+    },
   },
   // Every other rpc exists and is not called here.
   { get: (target, name) => Reflect.get(target, name) ?? (() => ({})) },
@@ -92,6 +102,16 @@ describe("an endpoint", () => {
     expect(await response.text()).toBe("");
     await expect.poll(() => released).toBe(1);
   });
+
+  test.each(["/v1/events", "/v1/streams/a.txt"])(
+    "lets go what a stream read from that was refused before it began: %s",
+    async (path) => {
+      const app = libraryApp();
+      app.onError(({ message }) => new Response(message, { status: 502 }));
+      expect(await (await app.request(path)).text()).toBe("refused");
+      expect(seen?.signal.aborted).toBe(true);
+    },
+  );
 });
 
 test("an rpc without an implementation stops the start and is named", () => {
