@@ -56,10 +56,13 @@ export function createStreamCall(
     }
     gauge.set(slots.taken());
     const silence = setTimeout(judge, SILENT_HEAD_MS, "neutral");
+    // Connect does not tell the service that its reader has had enough: to it, only the signal says so.
+    const over = new AbortController();
     try {
       const header = metadataOf(requestContextOf(values));
       const input = only(create(method.input, request));
-      const answer = await transport.stream(method, signal, timeoutMs, header, input, values);
+      const until = AbortSignal.any([signal, over.signal]);
+      const answer = await transport.stream(method, until, timeoutMs, header, input, values);
       for await (const message of answer.message) {
         judge("success");
         yield message as Message;
@@ -71,6 +74,7 @@ export function createStreamCall(
       throw failure;
     } finally {
       clearTimeout(silence);
+      over.abort();
       judge("neutral");
       leave();
       gauge.set(slots.taken());

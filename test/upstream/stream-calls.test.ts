@@ -145,6 +145,16 @@ describe("a stream of a service that", () => {
   );
 });
 
+test("a service hears when its reader has had enough, although its client is still there", async () => {
+  const { server, upstream, iterator } = await setUp(firstOneEvent(() => {}));
+  const stream = iterator();
+  await stream.next();
+  await stream.return?.();
+  await eventually(() => server.calls[0]!.resetWith === 8, "the service is told CANCEL");
+  expect(openStreams(upstream)).toBe(0);
+  expect(serviceCalls(upstream.metrics)).toEqual({ "orchestrator WatchProposals CANCELLED": 1 });
+});
+
 test("R-10: a service is told who asks, where to go on, and until when it may go on", async () => {
   const { server, watch } = await setUp(firstOneEvent(endWith(0)));
   await readAll(watch());
