@@ -182,6 +182,21 @@ test("streams leave the service's connection to its calls: theirs is another one
   expect(server.connectionCount()).toBe(2);
 });
 
+test("a stream beyond what a connection takes gets another one: it would wait in silence", async () => {
+  const { server, iterator } = await setUp(firstOneEvent(() => {}));
+  const first = iterator();
+  await first.next();
+  await server.limitStreams(100);
+  const open = Array.from({ length: 100 }, iterator);
+  for (const stream of open) expect((await stream.next()).value?.eventId).toBe("1");
+  expect(server.connectionCount()).toBe(2);
+  // A place that is left is taken again.
+  await first.return?.();
+  await eventually(() => server.calls[0]!.resetWith === 8, "it is left");
+  expect((await iterator().next()).value?.eventId).toBe("1");
+  expect(server.connectionCount()).toBe(2);
+});
+
 test("a service that is left alone gets no stream either", async () => {
   const server = await startMisbehavingGrpcServer();
   server.misbehave(refuse(14, "draining"));
