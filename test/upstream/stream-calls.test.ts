@@ -1,5 +1,5 @@
 import { create, toBinary } from "@bufbuild/protobuf";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { ProposalEventSchema } from "#gen/platform/orchestrator/v1/orchestrator_pb.ts";
 import { LONGEST_STREAM_MS } from "#src/contract/stream-life.ts";
 import type { GatewayError } from "#src/errors.ts";
@@ -209,6 +209,25 @@ test("a service that is left alone gets no stream either", async () => {
   expect(server.calls).toHaveLength(failureThreshold);
   // As of other calls: who is refused is counted, too.
   expect(serviceCalls(metrics)).toEqual({ "orchestrator WatchProposals UNAVAILABLE": failureThreshold + 1 });
+});
+
+test("R-04: a silent stream that finds a service back says so, and keeps nobody from asking", async () => {
+  const server = await startMisbehavingGrpcServer();
+  server.misbehave(refuse(14, "draining"));
+  const shortly = { ...DEFAULT_BREAKER_OPTIONS, openMs: 50, maxOpenMs: 50 };
+  const { platform, breakers } = openUpstream(server.url, { breaker: shortly });
+  const { failureThreshold } = DEFAULT_BREAKER_OPTIONS;
+  for (let n = 0; n < failureThreshold; n++) await readAll(platform.orchestrator.watchProposals({}, callContext()));
+  expect(breakers.orchestrator.kind()).toBe("open");
+  server.misbehave(hangAfterHeaders);
+  await eventually(() => {
+    const leaving = new AbortController();
+    onTestFinished(() => leaving.abort());
+    const context = callContext({ signal: leaving.signal });
+    if (server.calls.length === failureThreshold) void readAll(platform.orchestrator.watchProposals({}, context));
+    return breakers.orchestrator.kind() === "closed";
+  }, "the breaker is closed");
+  expect(server.calls).toHaveLength(failureThreshold + 1);
 });
 
 test("nobody's stream is nobody's rejection: one that was never read makes no call", async () => {
