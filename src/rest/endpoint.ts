@@ -64,7 +64,8 @@ export function createEndpoint(binding: HttpBinding, implementations: Implementa
 
     read({ request, captured, body }) {
       const contentType = request.headers.get("content-type") ?? undefined;
-      const lastEventId = policy.events && (request.headers.get("last-event-id") ?? undefined);
+      // An empty one names no event, and the query may.
+      const lastEventId = policy.events && (request.headers.get("last-event-id") || undefined);
       return read({ pathValues: captured, query: queryOf(request.url), body, contentType, lastEventId });
     },
 

@@ -89,6 +89,18 @@ describe("an endpoint", () => {
     expect(seen?.url).toMatch(/\/v1\/shelves\/4\/books\/7$/);
   });
 
+  test.each([
+    ["3", "", "an empty header names none"],
+    ["3", "4", "4"],
+  ])("says where a stream of events is to go on: query %j, header %j (%s)", async (query, header) => {
+    const binding = httpBindings([LibraryService]).find(({ template }) => template.source === "/v1/events")!;
+    const { read } = createEndpoint(binding, new Map([[LibraryService, implementation]]), () => 0);
+    const request = new Request(`http://gateway.test/v1/events?after_event_id=${query}`, {
+      headers: { "last-event-id": header },
+    });
+    expect(read({ request, captured: [], body: undefined })).toMatchObject({ afterEventId: header || query });
+  });
+
   test("lets a stream go when its reader goes away", async () => {
     const response = await libraryApp().request("/v1/shelves/4/books:watch");
     await response.body?.cancel();
