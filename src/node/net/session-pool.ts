@@ -1,6 +1,6 @@
 import type { Http2SessionManager } from "@connectrpc/connect-node";
 
-/** RFC 9113, section 6.5.2, asks every peer to allow so many at once, and Envoy allows no more. */
+/** RFC 9113, section 6.5.2, recommends that a peer allows no fewer at once; some allow no more. */
 const STREAMS_PER_SESSION = 100;
 
 /** What a transport needs of a session, or of several. */
