@@ -42,7 +42,8 @@ export function logRequest(logger: Logger, level: LogLevel, answered: AnsweredRe
 /** An error that came after the answer's head: the request's own line says that all went well so far. */
 export function logLateFailure(logger: Logger, exchange: Exchange, failure: GatewayError): void {
   // Without a cause it is ours: a process that stops ends its streams, and a thousand warnings would hide a real one.
-  const level = failure.cause === undefined ? "info" : levelOf(failure, "info");
+  const isOurs = failure.errorCode === "SERVICE_UNAVAILABLE" && failure.cause === undefined;
+  const level = isOurs ? "info" : levelOf(failure, "info");
   logger.log(level, "a stream broke off", {
     request_id: exchange.requestId,
     url: exchange.path,

@@ -13,6 +13,7 @@ import {
 import type { ServiceAddress } from "../config.ts";
 import { UPSTREAM_SERVICES, type UpstreamService } from "../upstream/services.ts";
 import { createGrpcUnary } from "./grpc/grpc-unary.ts";
+import { SessionPool } from "./net/session-pool.ts";
 
 export interface NodeTransports {
   readonly transports: Readonly<Record<UpstreamService, Transport>>;
@@ -38,11 +39,13 @@ interface ConnectionOptions {
   readonly pingIntervalMs: number;
   /** How many HTTP/1.1 connections there may be. */
   readonly maxSockets: number;
+  /** Whether there are more streams at once than one HTTP/2 session takes. */
+  readonly pooled: boolean;
 }
 
-const FOR_CALLS: ConnectionOptions = { pingIntervalMs: 30_000, maxSockets: 100 };
+const FOR_CALLS: ConnectionOptions = { pingIntervalMs: 30_000, maxSockets: 100, pooled: false };
 /** grpc-go takes a PING more often than every five minutes for an attack while nothing else is said, and ends the session. */
-const FOR_STREAMS: ConnectionOptions = { pingIntervalMs: 330_000, maxSockets: 1_000 };
+const FOR_STREAMS: ConnectionOptions = { pingIntervalMs: 330_000, maxSockets: 1_000, pooled: true };
 
 /**
  * One transport a service. gRPC goes over kept HTTP/2 sessions, h2c where the address is http; a service that is silent
@@ -90,15 +93,17 @@ function createNodeTransport(
 function openTransport(
   { url, protocol }: ServiceAddress,
   bridgeSecret: string | undefined,
-  { pingIntervalMs, maxSockets }: ConnectionOptions,
+  { pingIntervalMs, maxSockets, pooled }: ConnectionOptions,
 ): { transport: Transport; close: () => void } {
   const common = { baseUrl: url, readMaxBytes: READ_MAX_BYTES };
   if (protocol === "grpc") {
-    const sessionManager = new GuardedSessionManager(
-      url,
-      { pingIntervalMs, pingTimeoutMs: 5_000 },
-      { createConnection, maxSessionMemory: SESSION_MEMORY_MIB },
-    );
+    const open = () =>
+      new GuardedSessionManager(
+        url,
+        { pingIntervalMs, pingTimeoutMs: 5_000 },
+        { createConnection, maxSessionMemory: SESSION_MEMORY_MIB },
+      );
+    const sessionManager = pooled ? new SessionPool(url, open) : open();
     const unary = createGrpcUnary({ ...common, sessions: sessionManager });
     const { stream } = createGrpcTransport({ ...common, sessionManager });
     return { transport: { unary, stream }, close: () => sessionManager.abort() };

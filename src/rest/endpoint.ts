@@ -64,7 +64,8 @@ export function createEndpoint(binding: HttpBinding, implementations: Implementa
 
     read({ request, captured, body }) {
       const contentType = request.headers.get("content-type") ?? undefined;
-      const lastEventId = policy.events && (request.headers.get("last-event-id") ?? undefined);
+      // An empty one names no event, and the query may.
+      const lastEventId = policy.events && (request.headers.get("last-event-id") || undefined);
       return read({ pathValues: captured, query: queryOf(request.url), body, contentType, lastEventId });
     },
 
@@ -86,11 +87,17 @@ export function createEndpoint(binding: HttpBinding, implementations: Implementa
         const whole = { ...rendered, headers: withHeaders(rendered.headers, cacheHeaders(context.cacheUses)) };
         return hasTag ? conditional(request, whole) : toResponse(whole);
       }
-      const response = await renderer.stream(createEach(rpc.output, answer as AsyncIterable<MessageInit>), {
+      const messages = createEach(rpc.output, answer as AsyncIterable<MessageInit>);
+      const options = {
         accept: request.headers.get("accept"),
         problemOf: lateProblem,
         responseHeader: handlerContext.responseHeader,
         onEnd: () => handlerContext.abort(),
+      };
+      const response = await renderer.stream(messages, options).catch((refusal: unknown) => {
+        // What refused it may be ours, and the service still waits to say something.
+        handlerContext.abort();
+        throw refusal;
       });
       // Hono answers HEAD by dropping the body, which would leave the rpc waiting for a reader.
       if (request.method === "HEAD") await response.body?.cancel();

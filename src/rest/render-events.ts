@@ -1,5 +1,6 @@
-import type { Message } from "@bufbuild/protobuf";
+import { getOption, type Message } from "@bufbuild/protobuf";
 import { SILENT_HEAD_MS, settledWithin } from "../contract/stream-life.ts";
+import { field as fieldRules } from "../gen/policy/v1/policy_pb.ts";
 import type { HttpBinding } from "./http-binding.ts";
 import { type MessageEncoder, streamMessages } from "./message-stream.ts";
 import type { StreamOptions } from "./render-stream.ts";
@@ -22,8 +23,14 @@ export function compileEventRenderer(binding: HttpBinding) {
   const body = compileResponseBody(binding);
   if (body.kind === "raw") throw new Error(`${rpc} has events, which are JSON, and answers bytes`);
   const idField = rpc.output.fields.find(({ name }) => name === policy.events?.idField)!.localName;
+  const afterField = rpc.input.fields.find(({ name }) => name === policy.events?.afterField)!;
+  const longestId = Number(getOption(afterField, fieldRules).maxLen ?? Number.POSITIVE_INFINITY);
+  const idLine = (message: Message): string => {
+    const id = (message as unknown as Record<string, string>)[idField]!;
+    return id.length <= longestId && FIT_ID.test(id) ? `id: ${id}\n` : "";
+  };
   const encoder: MessageEncoder<Message> = {
-    next: (message) => utf8.encode(`${idLine(message, idField)}data: ${body.write(message)}\n\n`),
+    next: (message) => utf8.encode(`${idLine(message)}data: ${body.write(message)}\n\n`),
     end: () => NOTHING,
     failure: (problem) => utf8.encode(`event: error\ndata: ${JSON.stringify(problem)}\n\n`),
     heartbeat: utf8.encode(":\n\n"),
@@ -45,8 +52,9 @@ export function compileEventRenderer(binding: HttpBinding) {
 const utf8 = new TextEncoder();
 const NOTHING = new Uint8Array();
 
-/** A line break in it would begin a line of its own; a NUL makes clients ignore it (the standard's section 9.2.6). */
-function idLine(message: Message, field: string): string {
-  const id = (message as unknown as Record<string, string>)[field]!;
-  return id === "" || /[\0\r\n]/.test(id) ? "" : `id: ${id}\n`;
-}
+/**
+ * Printable ASCII without spaces around it. A line break would begin a line of its own, and a NUL makes clients ignore the
+ * id (the standard's section 9.2.6). Anything else would not come back in Last-Event-ID as it went. Without an id a client
+ * comes back with an earlier one, and hears something twice; with one that is refused it would not come a third time.
+ */
+const FIT_ID = /^[!-~](?:[ -~]*[!-~])?$/;

@@ -101,11 +101,21 @@ type Arm = (end: End) => () => void;
 async function* untilEnded(open: () => AsyncIterable<unknown>, arm: Arm): AsyncGenerator<unknown> {
   let ending: { readonly error: GatewayError | undefined } | undefined;
   let stopWaiting = () => {};
+  let readerIsAway = false;
+  let isReleased = false;
+  const iterator = open()[Symbol.asyncIterator]();
   const disarm = arm((error) => {
     ending ??= { error };
     stopWaiting();
+    if (readerIsAway) release();
   });
-  const iterator = open()[Symbol.asyncIterator]();
+  const release = () => {
+    if (isReleased) return;
+    isReleased = true;
+    disarm();
+    // Not awaited: it comes to its end only when whatever it waits for speaks. What fails in that has no reader any more.
+    iterator.return?.().catch(() => {});
+  };
   // No Promise.race with one promise for the end: it would remember every message of a stream that lasts for long.
   const next = () =>
     new Promise<IteratorResult<unknown>>((resolve, reject) => {
@@ -117,11 +127,15 @@ async function* untilEnded(open: () => AsyncIterable<unknown>, arm: Arm): AsyncG
       else stopWaiting();
     });
   try {
-    for (let result = await next(); !result.done; result = await next()) yield result.value;
+    for (let result = await next(); !result.done; result = await next()) {
+      // A reader that has stopped reading may never come back, and must hold nothing beyond the end.
+      readerIsAway = true;
+      if (ending !== undefined) release();
+      yield result.value;
+      readerIsAway = false;
+    }
   } finally {
-    disarm();
-    // Not awaited: it comes to its end only when whatever it waits for speaks. What fails in that has no reader any more.
-    iterator.return?.().catch(() => {});
+    release();
   }
 }
 

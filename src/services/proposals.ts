@@ -2,6 +2,7 @@ import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import { callerOf } from "../context.ts";
 import type { MatchingService } from "../gen/gateway/v1/matching_pb.ts";
 import { ProposalState } from "../gen/platform/common/v1/common_pb.ts";
+import type { Proposal } from "../gen/platform/orchestrator/v1/orchestrator_pb.ts";
 import type { Platform } from "../upstream/platform.ts";
 import { demandTaskOwner, type ProposalScope, proposalScope } from "./access.ts";
 import { demandAnswer, toPublicProposal } from "./public-messages.ts";
@@ -46,14 +47,19 @@ export function createProposalCalls(platform: Platform): ProposalCalls {
     acceptProposal: ({ proposalId }, context) => respond(proposalId, { accept: true, reason: "" }, context),
     rejectProposal: ({ proposalId, reason }, context) => respond(proposalId, { accept: false, reason }, context),
 
-    /** The Orchestrator tells a developer's events or all: those of other tasks are passed over here. */
+    /**
+     * The Orchestrator tells a developer's events or all: those of other tasks are passed over here. So are those that it
+     * should not have told, and those of which nobody can say whose they are: to end the stream instead would end it at
+     * the same event whenever its reader comes again.
+     */
     async *watchProposals({ taskId: wanted, afterEventId = "" }, context) {
       const { userId, taskId } = await scopeOf(wanted, context);
+      const isTheirs = (proposal: Proposal) =>
+        (userId === "" || proposal.userId === userId) && (taskId === "" || proposal.taskId === taskId);
       const events = platform.orchestrator.watchProposals({ userId, afterEventId }, context);
       for await (const { eventId, proposal, occurredAt } of events) {
-        const shown = toPublicProposal(demandAnswer(proposal, "proposal"));
-        if (taskId !== "" && shown.taskId !== taskId) continue;
-        yield { eventId, proposal: shown, ...(occurredAt && { occurredAt }) };
+        if (proposal === undefined || !isTheirs(proposal)) continue;
+        yield { eventId, proposal: toPublicProposal(proposal), ...(occurredAt && { occurredAt }) };
       }
     },
   };

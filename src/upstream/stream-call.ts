@@ -35,7 +35,8 @@ export type StreamCall = (
  *
  * - not cached, and not made again: whoever reads knows where to go on, and asks for it;
  * - a limit of their own, so that those who listen leave the service's calls to those who ask;
- * - for the breaker a stream is judged by its beginning. One that is silent says nothing: it may be well or hang.
+ * - for the breaker a stream is judged by its beginning. One that is silent says nothing: it may be well or hang. Only a
+ *   probe that has got a head, and no refusal after it, has found out enough: the service is back.
  */
 export function createStreamCall(
   { service, transport, breaker, metrics, now }: UpstreamClientOptions,
@@ -55,11 +56,17 @@ export function createStreamCall(
       throw busy(service);
     }
     gauge.set(slots.taken());
-    const silence = setTimeout(judge, SILENT_HEAD_MS, "neutral");
+    let hasHead = false;
+    // Were a silent probe nothing, the next would be another one, a second each: those who listen come back all at once.
+    const silence = setTimeout(() => judge(decision.isProbe && hasHead ? "success" : "neutral"), SILENT_HEAD_MS);
+    // Connect does not tell the service that its reader has had enough: to it, only the signal says so.
+    const over = new AbortController();
     try {
       const header = metadataOf(requestContextOf(values));
       const input = only(create(method.input, request));
-      const answer = await transport.stream(method, signal, timeoutMs, header, input, values);
+      const until = AbortSignal.any([signal, over.signal]);
+      const answer = await transport.stream(method, until, timeoutMs, header, input, values);
+      hasHead = true;
       for await (const message of answer.message) {
         judge("success");
         yield message as Message;
@@ -71,6 +78,7 @@ export function createStreamCall(
       throw failure;
     } finally {
       clearTimeout(silence);
+      over.abort();
       judge("neutral");
       leave();
       gauge.set(slots.taken());

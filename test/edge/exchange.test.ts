@@ -350,6 +350,19 @@ describe("an error after the answer's head", () => {
       ["info", "request", "mine-1"],
     ]);
   });
+
+  const garbage = new GatewayError("UPSTREAM_ERROR", "The platform answered without the proposal.");
+  const lost = new GatewayError("SERVICE_UNAVAILABLE", "It is not available.", { cause: new Error("UNAVAILABLE") });
+  test.each([
+    ["info", "our own stop", new GatewayError("SERVICE_UNAVAILABLE", "The gateway is stopping.")],
+    ["info", "the caller's doing", new GatewayError("RATE_LIMIT_EXCEEDED", "Too many.")],
+    ["warn", "a service that is gone", lost],
+    ["warn", "a service's nonsense, which has no cause but itself", garbage],
+  ])("is logged at %s where it is %s", async (level, _what, error) => {
+    const { ask, log } = setUp();
+    await ask(async (exchange) => Response.json(exchange.lateProblem(error).body));
+    expect(log()[0]).toMatchObject({ level, message: "a stream broke off" });
+  });
 });
 
 describe("whoever hears of bugs", () => {

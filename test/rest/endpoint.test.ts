@@ -34,6 +34,16 @@ const implementation = new Proxy(
         released += 1;
       }
     },
+    // biome-ignore lint/correctness/useYield: it fails before it says anything.
+    async *followLibrary(_request: unknown, context: HandlerContext): AsyncGenerator<object> {
+      seen = context;
+      throw new Error("refused");
+    },
+    // biome-ignore lint/correctness/useYield: it fails before it says anything.
+    async *streamFile(_request: unknown, context: HandlerContext): AsyncGenerator<object> {
+      seen = context;
+      throw new Error("refused");
+    },
   },
   // Every other rpc exists and is not called here.
   { get: (target, name) => Reflect.get(target, name) ?? (() => ({})) },
@@ -79,6 +89,18 @@ describe("an endpoint", () => {
     expect(seen?.url).toMatch(/\/v1\/shelves\/4\/books\/7$/);
   });
 
+  test.each([
+    ["3", "", "an empty header names none"],
+    ["3", "4", "4"],
+  ])("says where a stream of events is to go on: query %j, header %j (%s)", async (query, header) => {
+    const binding = httpBindings([LibraryService]).find(({ template }) => template.source === "/v1/events")!;
+    const { read } = createEndpoint(binding, new Map([[LibraryService, implementation]]), () => 0);
+    const request = new Request(`http://gateway.test/v1/events?after_event_id=${query}`, {
+      headers: { "last-event-id": header },
+    });
+    expect(read({ request, captured: [], body: undefined })).toMatchObject({ afterEventId: header || query });
+  });
+
   test("lets a stream go when its reader goes away", async () => {
     const response = await libraryApp().request("/v1/shelves/4/books:watch");
     await response.body?.cancel();
@@ -92,6 +114,16 @@ describe("an endpoint", () => {
     expect(await response.text()).toBe("");
     await expect.poll(() => released).toBe(1);
   });
+
+  test.each(["/v1/events", "/v1/streams/a.txt"])(
+    "lets go what a stream read from that was refused before it began: %s",
+    async (path) => {
+      const app = libraryApp();
+      app.onError(({ message }) => new Response(message, { status: 502 }));
+      expect(await (await app.request(path)).text()).toBe("refused");
+      expect(seen?.signal.aborted).toBe(true);
+    },
+  );
 });
 
 test("an rpc without an implementation stops the start and is named", () => {

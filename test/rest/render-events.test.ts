@@ -85,9 +85,16 @@ describe("events", () => {
     expect(new Set(waits).size).toBeGreaterThan(10);
   });
 
-  test.each(["", "a\nid: 2", "a\rb", "a\0b"])("an id that a line cannot carry is left out (%j)", async (id) => {
+  // Of these one that a client came back with would be another one, or refused, and it would not come a third time.
+  const unfit = ["", "a\nid: 2", "a\rb", "a\0b", " a", "a ", "\t", "ä", "€", "123456789"];
+  test.each(unfit)("an id that a line or Last-Event-ID cannot carry is left out (%j)", async (id) => {
     const response = await follow.stream(new Source([event(id)]), { accept: null, ...LISTENER });
     expect((await response.text()).split("\n\n")[1]).toBe(`data: ${JSON.stringify({ event_id: id })}`);
+  });
+
+  test.each(["12345678", "a b", "~!"])("an id that both can carry is not (%j)", async (id) => {
+    const response = await follow.stream(new Source([event(id)]), { accept: null, ...LISTENER });
+    expect((await response.text()).split("\n\n")[1]).toBe(`id: ${id}\ndata: ${JSON.stringify({ event_id: id })}`);
   });
 
   test("a failure is the last event, and whoever listens hears the problem once", async () => {

@@ -231,6 +231,34 @@ describe("a stream of events", () => {
     for (const each of later) await expect(each).rejects.toMatchObject(STOPPING);
   });
 
+  describe("whose reader has stopped reading", () => {
+    const endings = [
+      ["its time is up", () => vi.advanceTimersByTimeAsync(60_000), undefined],
+      ["the process stops", ({ stop }: ReturnType<typeof setUpEvents>) => stop(), STOPPING],
+      [
+        "there are too many",
+        ({ watch }: ReturnType<typeof setUpEvents>) => {
+          for (let n = 0; n < MAX_STREAMS_PER_USER; n++) void watch().next();
+        },
+        { errorCode: "RATE_LIMIT_EXCEEDED" },
+      ],
+    ] as const;
+    test.each(endings)("lets go what it read from when %s, and hears of it when it reads again", async (...row) => {
+      const [, end, lastWord] = row;
+      const world = setUpEvents({ tokenMs: 60_000, next: async () => ({ done: false, value: 1 }) });
+      const events = world.watch();
+      await events.next();
+      await end(world);
+      await vi.advanceTimersByTimeAsync(0);
+      expect(world.released()).toBe(1);
+      const last = events.next();
+      if (lastWord === undefined) expect(await last).toEqual({ done: true, value: undefined });
+      else await expect(last).rejects.toMatchObject(lastWord);
+      expect(world.released(), "and once").toBe(1);
+      await world.kept[0];
+    });
+  });
+
   test("tells nothing more to who has signed out here, and ends in peace", async () => {
     let event = 0;
     const next = async () => ({ done: false, value: ++event });

@@ -237,6 +237,19 @@ export function proposalEventsSuite(target: () => TokenTarget): void {
       expect(await nextOf(others)).toBe(`${another.proposalId} PROPOSED`);
     });
 
+    test("those that are ended before they began are refused, and leave none open", { timeout: 120_000 }, async () => {
+      await untilOpen(0, 40_000);
+      const { token } = await register(url(), "DEVELOPER");
+      const leaving = new AbortController();
+      const options = { headers: { authorization: `Bearer ${token}` }, signal: leaving.signal };
+      const opened = Array.from({ length: 3 * MOST_STREAMS }, () => fetch(`${url()}${EVENTS}`, options));
+      // On a slow machine some have begun by then, and hear why in their last event.
+      for (const { status } of await Promise.all(opened)) expect([200, 429]).toContain(status);
+      await untilOpen(MOST_STREAMS);
+      leaving.abort();
+      await untilOpen(0, 40_000);
+    });
+
     test("it is the same whatever the protocol", async () => {
       const { developer, proposalId } = await newProposal(url(), owner);
       const [first] = await openAll(developer);

@@ -1,5 +1,5 @@
 import { create, toBinary } from "@bufbuild/protobuf";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { ProposalEventSchema } from "#gen/platform/orchestrator/v1/orchestrator_pb.ts";
 import { LONGEST_STREAM_MS } from "#src/contract/stream-life.ts";
 import type { GatewayError } from "#src/errors.ts";
@@ -145,6 +145,16 @@ describe("a stream of a service that", () => {
   );
 });
 
+test("a service hears when its reader has had enough, although its client is still there", async () => {
+  const { server, upstream, iterator } = await setUp(firstOneEvent(() => {}));
+  const stream = iterator();
+  await stream.next();
+  await stream.return?.();
+  await eventually(() => server.calls[0]!.resetWith === 8, "the service is told CANCEL");
+  expect(openStreams(upstream)).toBe(0);
+  expect(serviceCalls(upstream.metrics)).toEqual({ "orchestrator WatchProposals CANCELLED": 1 });
+});
+
 test("R-10: a service is told who asks, where to go on, and until when it may go on", async () => {
   const { server, watch } = await setUp(firstOneEvent(endWith(0)));
   await readAll(watch());
@@ -172,6 +182,21 @@ test("streams leave the service's connection to its calls: theirs is another one
   expect(server.connectionCount()).toBe(2);
 });
 
+test("a stream beyond what a connection takes gets another one: it would wait in silence", async () => {
+  const { server, iterator } = await setUp(firstOneEvent(() => {}));
+  const first = iterator();
+  await first.next();
+  await server.limitStreams(100);
+  const open = Array.from({ length: 100 }, iterator);
+  for (const stream of open) expect((await stream.next()).value?.eventId).toBe("1");
+  expect(server.connectionCount()).toBe(2);
+  // A place that is left is taken again.
+  await first.return?.();
+  await eventually(() => server.calls[0]!.resetWith === 8, "it is left");
+  expect((await iterator().next()).value?.eventId).toBe("1");
+  expect(server.connectionCount()).toBe(2);
+});
+
 test("a service that is left alone gets no stream either", async () => {
   const server = await startMisbehavingGrpcServer();
   server.misbehave(refuse(14, "draining"));
@@ -184,6 +209,25 @@ test("a service that is left alone gets no stream either", async () => {
   expect(server.calls).toHaveLength(failureThreshold);
   // As of other calls: who is refused is counted, too.
   expect(serviceCalls(metrics)).toEqual({ "orchestrator WatchProposals UNAVAILABLE": failureThreshold + 1 });
+});
+
+test("R-04: a silent stream that finds a service back says so, and keeps nobody from asking", async () => {
+  const server = await startMisbehavingGrpcServer();
+  server.misbehave(refuse(14, "draining"));
+  const shortly = { ...DEFAULT_BREAKER_OPTIONS, openMs: 50, maxOpenMs: 50 };
+  const { platform, breakers } = openUpstream(server.url, { breaker: shortly });
+  const { failureThreshold } = DEFAULT_BREAKER_OPTIONS;
+  for (let n = 0; n < failureThreshold; n++) await readAll(platform.orchestrator.watchProposals({}, callContext()));
+  expect(breakers.orchestrator.kind()).toBe("open");
+  server.misbehave(hangAfterHeaders);
+  await eventually(() => {
+    const leaving = new AbortController();
+    onTestFinished(() => leaving.abort());
+    const context = callContext({ signal: leaving.signal });
+    if (server.calls.length === failureThreshold) void readAll(platform.orchestrator.watchProposals({}, context));
+    return breakers.orchestrator.kind() === "closed";
+  }, "the breaker is closed");
+  expect(server.calls).toHaveLength(failureThreshold + 1);
 });
 
 test("nobody's stream is nobody's rejection: one that was never read makes no call", async () => {
