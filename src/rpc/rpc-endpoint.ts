@@ -211,7 +211,10 @@ async function answerStream(answering: Answering): Promise<Response> {
     },
     { highWaterMark: 0 },
   );
-  return new Response(body, { headers: new Headers(context.setHeaders) });
+  const headers = new Headers(context.setHeaders);
+  // Nginx, and what imitates it, would collect what is to be read as it comes.
+  headers.set("X-Accel-Buffering", "no");
+  return new Response(body, { headers });
 }
 
 async function* framesOf(answering: Answering, headIsOut: () => boolean): AsyncGenerator<Bytes, undefined> {

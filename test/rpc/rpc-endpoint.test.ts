@@ -223,6 +223,7 @@ describe("a stream of events that is silent at first", () => {
   test("begins after a second, and tells what happens then", async () => {
     const response = follow();
     await vi.advanceTimersByTimeAsync(SILENT_HEAD_MS);
+    expect((await response).headers.get("x-accel-buffering"), "no proxy collects it").toBe("no");
     const reader = (await response).body!.getReader();
     const first = reader.read();
     spoken.resolve();
