@@ -5,6 +5,7 @@ import { afterEach, beforeAll, describe, expect, onTestFinished, test } from "vi
 import { UserType } from "#gen/platform/common/v1/common_pb.ts";
 import { GetTaskResponseSchema } from "#gen/platform/tasks/v1/tasks_pb.ts";
 import { cannot } from "../black-box/differences.ts";
+import { openEvents } from "../support/event-stream.ts";
 import { type Answer, type CallOptions, call, type Person, register } from "../support/gateway-under-test.ts";
 import {
   cutConnection,
@@ -478,13 +479,16 @@ export function errorSuite(target: () => ErrorTarget): void {
     });
   });
 
-  test("a stream that begins with an event about nothing: 502, since nothing has been said yet", async () => {
+  test("an event about nothing is passed over: who comes again would meet it again", async () => {
+    const { userId, token } = developer;
     target().scripted.orchestrator.answer({
       async *watchProposals() {
         yield { eventId: "1" };
+        yield { eventId: "2", proposal: { proposalId: "prp_1", userId } };
       },
     });
-    await expectProblem(`GET ${PROPOSALS}/events`, GARBAGE, { token: developer.token });
+    const events = await openEvents(target().url, `${PROPOSALS}/events`, { token });
+    expect((await events.rest()).map(({ id }) => id)).toEqual(["2"]);
   });
 
   test("what an Orchestrator does not offer is 501, call by call", async () => {
