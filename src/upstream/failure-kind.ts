@@ -1,4 +1,5 @@
 import { Code, ConnectError } from "@connectrpc/connect";
+import { codeOf, reasonsOf } from "./reasons.ts";
 
 /** What an attempt's failure says about a second attempt. */
 export type FailureKind =
@@ -70,19 +71,4 @@ function isLoss(reason: Error): boolean {
   if (reason instanceof ConnectError) return reason.rawMessage.startsWith("http/2 stream closed with error code ");
   const code = codeOf(reason);
   return SOCKET_LOSS.has(code) || code.startsWith("ERR_HTTP2_") || code === "ERR_STREAM_PREMATURE_CLOSE";
-}
-
-function codeOf(reason: Error): string {
-  return "code" in reason && typeof reason.code === "string" ? reason.code : "";
-}
-
-/** An error and what caused it, the outermost first. Bounded: a chain may lead back to itself. */
-function reasonsOf(thrown: Error): readonly Error[] {
-  const chain: Error[] = [];
-  let reason: unknown = thrown;
-  while (reason instanceof Error && chain.length < 5) {
-    chain.push(reason);
-    reason = reason.cause;
-  }
-  return chain;
 }

@@ -11,6 +11,7 @@ import { breakerRefusal } from "./guard-with-breaker.ts";
 import { busy } from "./limit-in-flight.ts";
 import { metadataOf } from "./metadata.ts";
 import type { MethodCounters } from "./method-counters.ts";
+import { only } from "./only.ts";
 import { labelOf } from "./services.ts";
 import type { Outcome } from "./tally.ts";
 import type { CallContext, UpstreamClientOptions } from "./upstream-client.ts";
@@ -108,8 +109,4 @@ function judgeOnce({ report }: Admitted): (outcome: Outcome) => void {
     judged = true;
     report(outcome);
   };
-}
-
-async function* only<T>(message: T): AsyncGenerator<T, void> {
-  yield message;
 }

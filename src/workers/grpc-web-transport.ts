@@ -14,6 +14,7 @@ import {
   validateResponse,
   validateTrailer,
 } from "@connectrpc/connect/protocol-grpc-web";
+import { only } from "../upstream/only.ts";
 import { createEnvelopedStream, type EnvelopedProtocol } from "./enveloped-stream.ts";
 import type { Send } from "./upstream-send.ts";
 
@@ -61,8 +62,4 @@ function onlyMessageOf(stream: Transport["stream"]): Transport["unary"] {
     if (message === undefined) throw new ConnectError("there is no message", Code.Unimplemented);
     return { ...answer, stream: false as const, method, message };
   };
-}
-
-async function* only<T>(message: T): AsyncGenerator<T, void> {
-  yield message;
 }

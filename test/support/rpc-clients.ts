@@ -16,6 +16,7 @@ import { TasksService } from "#gen/gateway/v1/tasks_pb.ts";
 import { UsersService } from "#gen/gateway/v1/users_pb.ts";
 import { BadRequestSchema, ErrorInfoSchema } from "#gen/google/rpc/error_details_pb.ts";
 import { ERROR_CODES, type ErrorCode } from "#src/errors.ts";
+import { only } from "#src/upstream/only.ts";
 
 export type PublicRpc = DescMethodUnary | DescMethodServerStreaming;
 
@@ -75,10 +76,6 @@ export async function invoke(
   } finally {
     leaving.abort();
   }
-}
-
-async function* only<T>(message: T): AsyncGenerator<T, void> {
-  yield message;
 }
 
 /** Makes a call that must fail, and answers its error. */

@@ -1,5 +1,6 @@
 import type { DescMethod, DescMethodStreaming, DescMethodUnary, Message } from "@bufbuild/protobuf";
 import { Code, ConnectError, type HandlerContext, type MethodImpl, type Transport } from "@connectrpc/connect";
+import { only } from "../../upstream/only.ts";
 import type { UpstreamService } from "../../upstream/services.ts";
 import { createToCallerError } from "./caller-error.ts";
 import { forwardedMetadata } from "./forwarded-metadata.ts";
@@ -52,10 +53,6 @@ export function forward(method: DescMethod, { service, transport, timeoutMs }: F
     bidi_streaming: stream,
   };
   return implementations[method.methodKind] as MethodImpl<DescMethod>;
-}
-
-async function* only(message: Message): AsyncGenerator<Message> {
-  yield message;
 }
 
 /** The one answer to a stream of requests; read to the end, where the status stands. */

@@ -5,15 +5,6 @@ const HEAD_BYTES = 5;
 const COMPRESSED = 1;
 const EMPTY = Buffer.alloc(0);
 
-/** A message in its envelope, in one piece, so that it leaves in one frame. */
-export function encodeEnvelope(message: Uint8Array): Buffer {
-  const bytes = Buffer.allocUnsafe(HEAD_BYTES + message.byteLength);
-  bytes[0] = 0;
-  bytes.writeUInt32BE(message.byteLength, 1);
-  bytes.set(message, HEAD_BYTES);
-  return bytes;
-}
-
 /**
  * Takes messages out of their envelopes as the bytes come in, and says what Connect says of those that are none. A length
  * is believed only as far as its bytes have come: at most as much again is set aside for what may never follow, and a

@@ -1,7 +1,6 @@
 import { create, type DescMethodUnary } from "@bufbuild/protobuf";
 import type { Transport } from "@connectrpc/connect";
-import { createClientMethodSerializers, createMethodUrl } from "@connectrpc/connect/protocol";
-import { encodeEnvelope } from "./envelope.ts";
+import { createClientMethodSerializers, createMethodUrl, encodeEnvelope } from "@connectrpc/connect/protocol";
 import { createRequestHeaders } from "./request-headers.ts";
 import { UnaryAnswer } from "./unary-answer.ts";
 import { callUnary, type Sessions } from "./unary-call.ts";
@@ -53,7 +52,7 @@ export function createGrpcUnary({ baseUrl, sessions, readMaxBytes }: GrpcUnaryOp
       sessions,
       path,
       headers: requestHeaders(header, limitMs),
-      body: encodeEnvelope(serializers.serialize(create(method.input, input))),
+      body: encodeEnvelope(0, serializers.serialize(create(method.input, input))),
       parse: serializers.parse,
       readMaxBytes,
       timeoutMs: limitMs,

@@ -1,27 +1,19 @@
 import { constants } from "node:http2";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { codeOf, reasonsOf } from "../../upstream/reasons.ts";
 
-const GONE = new Set<unknown>(["ERR_STREAM_DESTROYED", "ERR_HTTP2_INVALID_STREAM", "ECONNRESET"]);
-const NOT_THERE = new Set<unknown>(["ETIMEDOUT", "ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED"]);
+const GONE = new Set(["ERR_STREAM_DESTROYED", "ERR_HTTP2_INVALID_STREAM", "ECONNRESET"]);
+const NOT_THERE = new Set(["ETIMEDOUT", "ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED"]);
 
 /**
  * What a stream, a session or a socket of Node's failed with, as Connect words it; Connect does not export its own. The
  * code is a guess at best: what the callers go by is the cause (upstream/failure-kind.ts).
  */
 export function connectionError(reason: unknown): ConnectError {
-  const codes = codesOf(reason);
-  const isAny = (known: ReadonlySet<unknown>): boolean => codes.some((code) => known.has(code));
+  const codes = reasonsOf(reason).map(codeOf);
+  const isAny = (known: ReadonlySet<string>): boolean => codes.some((code) => known.has(code));
   const code = isAny(GONE) ? Code.Aborted : isAny(NOT_THERE) ? Code.Unavailable : Code.Internal;
   return ConnectError.from(reason, code);
-}
-
-/** The codes of an error and of what caused it. Bounded: a chain may lead back to itself. */
-function codesOf(reason: unknown): readonly unknown[] {
-  const codes: unknown[] = [];
-  for (let each = reason; each instanceof Error && codes.length < 5; each = each.cause) {
-    codes.push("code" in each ? each.code : undefined);
-  }
-  return codes;
 }
 
 const RESET_NAMES = [

@@ -15,8 +15,8 @@ export interface UnaryCallOptions {
   readonly sessions: Sessions;
   readonly path: string;
   readonly headers: OutgoingHttpHeaders;
-  /** The request in its envelope. */
-  readonly body: Buffer;
+  /** The request in its envelope: in one piece, so that it leaves in one frame. */
+  readonly body: Uint8Array;
   /** Throws a ConnectError for bytes that are no message. */
   readonly parse: (bytes: Uint8Array) => Message;
   readonly readMaxBytes: number;

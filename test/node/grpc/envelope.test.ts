@@ -1,7 +1,8 @@
 import { Code } from "@connectrpc/connect";
+import { encodeEnvelope } from "@connectrpc/connect/protocol";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { EnvelopeReader, encodeEnvelope } from "#src/node/grpc/envelope.ts";
+import { EnvelopeReader } from "#src/node/grpc/envelope.ts";
 
 const MAX_BYTES = 50;
 
@@ -29,7 +30,7 @@ function cut(bytes: Buffer, cuts: readonly number[]): Buffer[] {
 test("messages come out as they went in, however the bytes fall into pieces", () => {
   fc.assert(
     fc.property(someMessages, cuts, (messages, cuts) => {
-      const bytes = Buffer.concat(messages.map(encodeEnvelope));
+      const bytes = Buffer.concat(messages.map((message) => encodeEnvelope(0, message)));
       expect(read(cut(bytes, cuts))).toEqual({ messages: messages.map((message) => [...message]) });
     }),
   );
@@ -38,7 +39,7 @@ test("messages come out as they went in, however the bytes fall into pieces", ()
 test("a message is a copy: the pieces that it came in may be used again", () => {
   const seen: Uint8Array[] = [];
   const reader = new EnvelopeReader(MAX_BYTES, (message) => seen.push(message));
-  const whole = encodeEnvelope(Buffer.from("abc"));
+  const whole = encodeEnvelope(0, Buffer.from("abc"));
   reader.push(whole);
   const piece = Buffer.alloc(1);
   for (const byte of whole) {
@@ -52,11 +53,11 @@ test("a message is a copy: the pieces that it came in may be used again", () => 
 test("a message that would be too large is refused by its head, before a byte of it", () => {
   const head = Buffer.from([0, 0, 0, 0, MAX_BYTES + 1]);
   expect(read([head]).error).toMatchObject({ code: Code.ResourceExhausted });
-  expect(read([encodeEnvelope(Buffer.alloc(MAX_BYTES))]).messages).toHaveLength(1);
+  expect(read([encodeEnvelope(0, Buffer.alloc(MAX_BYTES))]).messages).toHaveLength(1);
 });
 
 test("what is cut short is none, but for a head alone", () => {
-  const whole = encodeEnvelope(Buffer.from("abc"));
+  const whole = encodeEnvelope(0, Buffer.from("abc"));
   for (const length of [1, 2, 3, 4, 6, 7]) {
     expect(read([whole.subarray(0, length)]).error, `${length} bytes`).toMatchObject({ code: Code.InvalidArgument });
   }
@@ -65,7 +66,7 @@ test("what is cut short is none, but for a head alone", () => {
 
 test("no compressed message is handed on", () => {
   for (const message of ["abc", ""]) {
-    const envelope = encodeEnvelope(Buffer.from(message));
+    const envelope = encodeEnvelope(0, Buffer.from(message));
     envelope[0] = 1;
     expect(read([envelope])).toMatchObject({ messages: [], error: { code: Code.Internal } });
   }
